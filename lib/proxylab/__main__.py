@@ -1,0 +1,116 @@
+"""The command line: `python -m proxylab run | page | site | doctor`, or `proxylab ...`."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from proxylab.environment import ProjectRootNotFound, build_folder, project_root
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 failed, 2 not understood."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ProjectRootNotFound as error:
+        return _fail(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="proxylab", description="Run the parts of Proxy Lab.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    run = commands.add_parser("run", help="execute a run notebook and record its result")
+    _notebook_options(run)
+    run.add_argument("--force", action="store_true", help="run even if the result is there")
+    run.set_defaults(command=_run)
+
+    page = commands.add_parser("page", help="execute a page notebook into build/pages")
+    _notebook_options(page)
+    page.set_defaults(command=_page)
+
+    site = commands.add_parser("site", help="render the site from the executed pages")
+    site.add_argument("--renderer", choices=("auto", "quarto", "preview"), default="auto")
+    site.set_defaults(command=_site)
+
+    doctor = commands.add_parser("doctor", help="say what is installed and what will be used")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _notebook_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", type=Path, help="such as notebooks/runs/clean.ipynb")
+    parser.add_argument(
+        "-p",
+        dest="parameters",
+        action="append",
+        nargs=2,
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="override a parameter; may be given several times",
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    from proxylab import runner  # papermill takes a second to import
+
+    started = time.monotonic()
+    try:
+        given = _parameters(options)
+        report = runner.run_notebook(options.notebook, given, force=options.force)
+    except (ValueError, runner.NotebookFailed) as error:
+        return _fail(error)
+    shown = report.result.relative_to(project_root())
+    if report.skipped:
+        print(f"{options.notebook.stem}: {shown} is there already (--force runs it again)")
+    else:
+        print(f"{options.notebook.stem}: {shown} in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _page(options: argparse.Namespace) -> int:
+    from proxylab import runner
+
+    started = time.monotonic()
+    try:
+        executed = runner.execute_page(options.notebook, _parameters(options))
+    except (ValueError, runner.NotebookFailed) as error:
+        return _fail(error)
+    shown = executed.relative_to(project_root())
+    print(f"{options.notebook.stem}: {shown} in {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def _parameters(options: argparse.Namespace) -> dict[str, object]:
+    from proxylab.runner import parse_value
+
+    return {name: parse_value(value) for name, value in options.parameters}
+
+
+def _site(options: argparse.Namespace) -> int:
+    from proxylab.site import SiteError, build_site
+
+    root = project_root()
+    try:
+        report = build_site(root, build_folder(root), renderer=options.renderer)
+    except SiteError as error:
+        return _fail(error)
+    print(f"{report}\nopen {report.site / 'index.html'}")
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from proxylab.doctor import report
+
+    print("\n".join(report()))
+    return 0
+
+
+def _fail(error: Exception) -> int:
+    print(f"proxylab: {error}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Fixtures that several rooms' tests share."""
+
+import os
+from pathlib import Path
+
+# Before anything imports torch: importing proxylab sets OpenMP's and the allocator's environment.
+import proxylab  # noqa: F401
+import pytest
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project folder that is found as the root, here and in the processes started."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "_quarto.yml").write_text("project:\n  type: website\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PROXYLAB_ROOT", str(folder))
+    monkeypatch.delenv("PROXYLAB_BUILD", raising=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real preference data that PROXYLAB_DATA names; the test is skipped without."""
+    setting = os.environ.get("PROXYLAB_DATA")
+    if not setting:
+        pytest.skip("PROXYLAB_DATA names no folder of real preference data")
+    return Path(setting)
