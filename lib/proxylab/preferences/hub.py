@@ -1,0 +1,78 @@
+"""HH-RLHF from the Hugging Face hub: rows through `datasets`, files through `huggingface_hub`.
+
+The revision is pinned, so a later change on the hub changes no number here. Where the hub cannot
+be reached the error says so at once and names the two other ways to the same data. Left out:
+authentication; the data set is public.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from proxylab.preferences.schema import PreferenceError
+
+HUB_ID = "Anthropic/hh-rlhf"
+HUB_REVISION = "09be8c5bbc57cb3887f3a9732ad6aa7ec602a1fa"
+
+
+class HubUnreachableError(PreferenceError):
+    """The hub could not be reached, or may not be."""
+
+
+def hub_rows(
+    subset: str, split: str, *, repository: str = HUB_ID, revision: str | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbered rows of one subset and split, as the hub's data set gives them.
+
+    Arguments: `repository` is a hub id, or a folder laid out as the hub's; `revision` is a
+    commit of it (default: the pinned one).
+    Raises HubUnreachableError if there is neither a connection nor a cached copy, and
+    PreferenceError if `datasets` cannot read the files.
+    """
+    import datasets  # two seconds to import, and only this source needs it
+
+    wanted = f"{repository}, {subset}/{split}"
+    try:
+        rows = datasets.load_dataset(
+            repository, data_dir=subset, split=split, revision=revision or HUB_REVISION
+        )
+    except OSError as error:  # ConnectionError and DatasetNotFoundError are among these
+        raise HubUnreachableError(_unreachable(wanted, error)) from error
+    except (ValueError, datasets.exceptions.DatasetsError) as error:
+        raise PreferenceError(f"{wanted}: cannot be read: {error}") from error
+    return enumerate(rows)
+
+
+def download_layout(
+    folder: Path,
+    *,
+    subsets: Iterable[str],
+    splits: Iterable[str],
+    repository: str = HUB_ID,
+    revision: str | None = None,
+) -> list[Path]:
+    """Fetch <subset>/<split>.jsonl.gz of the hub's data set into a folder; returns the paths.
+
+    Raises HubUnreachableError if the hub cannot be reached.
+    """
+    from huggingface_hub import hf_hub_download
+
+    names = [f"{subset}/{split}.jsonl.gz" for subset in subsets for split in splits]
+    settings = {"repo_type": "dataset", "revision": revision or HUB_REVISION, "local_dir": folder}
+    try:
+        return [Path(hf_hub_download(repository, name, **settings)) for name in names]
+    except OSError as error:  # connection, HTTP and missing-entry errors are all OSErrors
+        raise HubUnreachableError(_unreachable(repository, error)) from error
+
+
+def _unreachable(wanted: str, error: Exception) -> str:
+    offline = os.environ.get("HF_HUB_OFFLINE", "0").upper() in {"1", "TRUE", "YES", "ON"}
+    why = (
+        "HF_HUB_OFFLINE is on, so the hub is not asked" if offline else "the hub cannot be reached"
+    )
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return (
+        f"{wanted}: {why}, and there is no cached copy ({reason[0]}). Set HF_HUB_OFFLINE=0 where "
+        "there is a network, or run data/fetch.py there and name its folder as the data folder."
+    )
