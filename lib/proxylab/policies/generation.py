@@ -1,0 +1,158 @@
+"""Sampling K completions a prompt, and the summed log-probabilities of responses.
+
+Section "Settings" of the notes on *Targeting Misalignment*: K = 8, temperature 0.7, no top-k or
+top-p; log-probabilities at temperature 1, summed over the response's tokens (its end token
+included), in nats, with padding and prompt masked out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from proxylab.policies.batching import length_sorted_batches, pad
+from proxylab.policies.tokenizers import encode_dialogues
+
+
+@dataclass(frozen=True)
+class Samples:
+    """K completions of each prompt; every array has shape `(n_prompts, n_samples)`.
+
+    responses: object array of texts, outer whitespace stripped.
+    policy_logprob: nats, summed over response tokens, at temperature 1.
+    n_tokens: response tokens, the end token included.
+    finished: whether the end token was reached within the allowed length.
+    """
+
+    prompts: list[str]
+    responses: np.ndarray
+    policy_logprob: np.ndarray
+    n_tokens: np.ndarray
+    finished: np.ndarray
+
+
+def sample_responses(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    *,
+    n_samples: int,
+    max_new_tokens: int,
+    temperature: float = 0.7,
+    batch_size: int = 256,
+    seed: int,
+) -> Samples:
+    """Sample `n_samples` completions of every prompt and score each under the same model."""
+    prompt_ids = [
+        prompt for prompt, _ in _encode_prompts(model, tokenizer, prompts, max_new_tokens)
+    ]
+    lengths = [len(ids) for ids in prompt_ids]
+    shape = (len(prompts), n_samples)
+    tokens = np.empty(shape, dtype=object)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for batch in length_sorted_batches(lengths, max(1, batch_size // n_samples)):
+            ids = [prompt_ids[i] for i in batch]
+            for index, replies in zip(
+                batch,
+                _generate(model, tokenizer, ids, n_samples, max_new_tokens, temperature),
+                strict=True,
+            ):
+                for k, reply in enumerate(replies):
+                    tokens[index, k] = reply
+    flat = [(prompt_ids[i], tokens[i, k]) for i in range(shape[0]) for k in range(n_samples)]
+    texts = tokenizer.batch_decode([reply for _, reply in flat], skip_special_tokens=True)
+    eos = tokenizer.eos_token_id
+    return Samples(
+        prompts=list(prompts),
+        responses=np.array([text.strip() for text in texts], dtype=object).reshape(shape),
+        policy_logprob=_logprobs(model, flat, tokenizer.pad_token_id).reshape(shape),
+        n_tokens=np.array([len(reply) for _, reply in flat]).reshape(shape),
+        finished=np.array([reply[-1] == eos for _, reply in flat]).reshape(shape),
+    )
+
+
+def response_logprobs(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    *,
+    max_length: int,
+) -> np.ndarray:
+    """Summed log-probability of each response given its prompt, nats, shape `(n,)`."""
+    dialogues = encode_dialogues(tokenizer, prompts, responses, max_length=max_length)
+    return _logprobs(model, dialogues, tokenizer.pad_token_id)
+
+
+def _encode_prompts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[str],
+    max_new_tokens: int,
+) -> list[tuple[list[int], list[int]]]:
+    room = model.config.max_position_embeddings - max_new_tokens
+    if room < 1:
+        raise ValueError(
+            f"max_new_tokens={max_new_tokens} leaves no room for a prompt in this model's "
+            f"{model.config.max_position_embeddings} positions"
+        )
+    encoded = tokenizer(list(prompts), add_special_tokens=False)["input_ids"]
+    return [(ids[-room:], []) for ids in encoded]
+
+
+@torch.inference_mode()
+def _generate(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompt_ids: list[list[int]],
+    n_samples: int,
+    max_new_tokens: int,
+    temperature: float,
+) -> list[list[list[int]]]:
+    """Response token ids, `[prompt][sample]`, cut after the first end token."""
+    ids, mask = pad(prompt_ids, tokenizer.pad_token_id, side="left")
+    out = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        do_sample=True,
+        temperature=temperature,
+        top_k=0,
+        top_p=1.0,
+        num_return_sequences=n_samples,
+        max_new_tokens=max_new_tokens,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    replies = [_cut(row, tokenizer.eos_token_id) for row in out[:, ids.shape[1] :].tolist()]
+    return [replies[i : i + n_samples] for i in range(0, len(replies), n_samples)]
+
+
+def _cut(reply: list[int], eos: int) -> list[int]:
+    return reply[: reply.index(eos) + 1] if eos in reply else reply
+
+
+@torch.inference_mode()
+def _logprobs(
+    model: PreTrainedModel,
+    dialogues: Sequence[tuple[list[int], list[int]]],
+    pad_token_id: int,
+    batch_size: int = 256,
+) -> np.ndarray:
+    out = np.zeros(len(dialogues))
+    lengths = [len(prompt) + len(response) for prompt, response in dialogues]
+    for batch in length_sorted_batches(lengths, batch_size):
+        chosen = [dialogues[i] for i in batch]
+        ids, mask = pad([prompt + response for prompt, response in chosen], pad_token_id)
+        ids, mask = ids.to(model.device), mask.to(model.device)
+        logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
+        chosen_logit = logits.gather(-1, ids[:, 1:, None]).squeeze(-1)
+        token_logprob = chosen_logit - logits.logsumexp(-1)  # (B, T - 1)
+        # Position t predicts token t + 1; the response starts after the prompt's last token.
+        position = torch.arange(1, ids.shape[1], device=ids.device)
+        starts = torch.tensor([len(prompt) for prompt, _ in chosen], device=ids.device)
+        is_response = (position >= starts[:, None]) & mask[:, 1:].bool()
+        out[batch] = (token_logprob * is_response).sum(1).cpu().double().numpy()
+    return out
