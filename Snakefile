@@ -1,0 +1,108 @@
+"""The batch: every run that a profile plans, then every page. `make site` calls it; so can you:
+
+    snakemake --cores 2 --config profile=cpu            # on this machine
+    snakemake --cores 2 --config profile=cpu -n         # what would run, and why
+    snakemake --profile <yours> --config profile=paper  # Slurm, Kubernetes: any Snakemake executor
+
+One run notebook is one job. A run is made again when its notebook, its profile or the library
+changes; what it shares with others (models, data) is cached and made once.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir) / "lib"))
+
+from proxylab.artifacts import code_fingerprint
+from proxylab.parameters import check_parameters, model_for
+from proxylab.profiles import load_profile
+from proxylab.results import run_folder
+from proxylab.studies.data import has_data_folder
+
+PYTHON = sys.executable
+BUILD = os.environ.get("PROXYLAB_BUILD", "build")
+PROFILE = load_profile(config.get("profile", "cpu"))
+PAGES = [path.stem for path in sorted(Path("notebooks/pages").glob("*.ipynb"))]
+# What draws or renders cannot change a number.
+ROOMS = sorted(
+    path.stem
+    for path in Path("lib/proxylab").iterdir()
+    if not path.name.startswith("_") and path.stem not in ("site", "pages", "plots", "tables", "doctor")
+)
+
+PLAN = {}
+for notebook, values in PROFILE.planned_runs(with_data=has_data_folder()):
+    parameters = check_parameters(model_for(notebook), values)
+    place = run_folder(notebook, parameters, root=Path.cwd())
+    PLAN[notebook, place.name] = values
+
+
+def results_of(*notebooks, **fixed):
+    """The result files of the planned runs of these notebooks that share the given parameters."""
+    return [
+        f"results/{PROFILE.name}/{notebook}/{run_id}/result.json"
+        for (notebook, run_id), values in PLAN.items()
+        if notebook in notebooks
+        and all(values.get(name, default) == value for name, (value, default) in fixed.items())
+    ]
+
+
+def needed_first(wildcards):
+    """Runs whose artifacts this one uses: a cleaned set, and in the world a base model."""
+    if wildcards.notebook not in ("train_reward_model", "measure_rulers"):
+        return []
+    values = PLAN[wildcards.notebook, wildcards.run_id]
+    seed, data = (values["seed"], 0), (values.get("data", "world"), "world")
+    annotators = (values.get("annotators", "simulated"), "simulated")
+    first = results_of("clean", seed=seed, data=data, annotators=annotators)
+    return first + (results_of("build_world", seed=seed) if data[0] == "world" else [])
+
+
+def arguments(wildcards):
+    """The command-line options of one planned run."""
+    values = PLAN[wildcards.notebook, wildcards.run_id]
+    return " ".join(f"-p {name} {value}" for name, value in values.items())
+
+
+localrules: all, runs
+
+
+rule all:
+    input:
+        expand(BUILD + "/pages/{page}.ipynb", page=PAGES),
+
+
+rule runs:
+    input:
+        results_of(*{notebook for notebook, _ in PLAN}),
+
+
+rule run:
+    input:
+        "notebooks/runs/{notebook}.ipynb",
+        f"profiles/{PROFILE.name}.yaml",
+        needed_first,
+    output:
+        f"results/{PROFILE.name}/{{notebook}}/{{run_id}}/result.json",
+    params:
+        arguments=arguments,
+        code=code_fingerprint(*ROOMS),
+    threads: 1
+    shell:
+        "{PYTHON} -m proxylab run notebooks/runs/{wildcards.notebook}.ipynb"
+        " {params.arguments} --force"
+
+
+rule page:
+    input:
+        "notebooks/pages/{page}.ipynb",
+        results_of(*{notebook for notebook, _ in PLAN}),
+    output:
+        BUILD + "/pages/{page}.ipynb",
+    params:
+        code=code_fingerprint("plots", "tables", "pages", *ROOMS),
+    threads: 1
+    shell:
+        "{PYTHON} -m proxylab page notebooks/pages/{wildcards.page}.ipynb"
+        " -p profile {PROFILE.name}"

@@ -1,0 +1,77 @@
+"""Things that take long to make and that several runs share: trained models, drawn data, scores.
+
+An artifact is a folder under `build/cache/<kind>/`, named by the hash of everything it was made
+from (settings and the code of the rooms that make it). It is made beside its place and renamed
+last, under a lock: presence means done, a killed run leaves nothing that counts as made (the next
+one clears its remains), two runs never make the same thing twice. Left out: clearing old artifacts
+(`make clean` removes them all).
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from pydantic import BaseModel
+
+from proxylab.environment import build_folder
+
+UNFINISHED = ".unfinished-"
+KEY_FILE = "made_from.json"
+
+
+def cached_artifact(
+    kind: str,
+    made_from: Mapping[str, Any],
+    make: Callable[[Path], None],
+    *,
+    code: tuple[str, ...] = (),
+    root: Path | None = None,
+) -> Path:
+    """Return the folder of an artifact, made by `make(folder)` if it is not there yet.
+
+    Arguments: `kind` names the folder of its like; `made_from` holds every setting it depends on
+    (values that JSON can hold, or pydantic models); `code` names the rooms of the library whose
+    change makes it stale. `make` gets a new empty folder; what it raises leaves nothing behind.
+    """
+    key = json.dumps({**made_from, "code": code_fingerprint(*code)}, sort_keys=True, default=_plain)
+    place = build_folder(root) / "cache" / kind / hashlib.sha256(key.encode()).hexdigest()[:16]
+    if place.is_dir():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_name(f".{place.name}.lock")):
+        if not place.is_dir():
+            unfinished = place.with_name(UNFINISHED + place.name)
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            try:
+                make(unfinished)
+                (unfinished / KEY_FILE).write_text(key + "\n", encoding="utf-8")
+                unfinished.rename(place)
+            except BaseException:
+                shutil.rmtree(unfinished)
+                raise
+    return place
+
+
+@cache
+def code_fingerprint(*rooms: str) -> str:
+    """12 hex digits over the source of the named rooms (folders or modules of the library)."""
+    library = Path(__file__).parent
+    digest = hashlib.sha256()
+    for room in sorted(rooms):
+        found = sorted((library / room).rglob("*.py")) or [library / f"{room}.py"]
+        for file in found:
+            digest.update(file.relative_to(library).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"an artifact cannot be keyed by a {type(value).__name__}")

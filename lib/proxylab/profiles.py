@@ -1,0 +1,153 @@
+"""Profiles: every number that depends on scale, in one checked file each under `profiles/`.
+
+A profile changes sizes and model ids, never the branch that the code takes. An unknown key, a
+wrong type or a value out of range is an error that names the file and the key.
+"""
+
+import itertools
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from proxylab.environment import project_root
+from proxylab.names import did_you_mean
+from proxylab.policies.language_model import LanguageModelSettings, TrainingSettings
+from proxylab.rewards.training import RewardTraining
+from proxylab.world.settings import WorldSettings
+
+
+class ProfileError(ValueError):
+    """A profile that does not exist or does not hold what a profile must."""
+
+
+class Section(BaseModel):
+    """A part of a profile: unknown keys are errors, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BackboneSettings(Section):
+    """A language model: from scratch at the given size, or a hub id or folder (`base`)."""
+
+    base: str | None = None
+    revision: str | None = None
+    size: LanguageModelSettings = LanguageModelSettings()
+    vocabulary_size: int = Field(default=2048, ge=300, description="of the BPE; words need none")
+    n_dialogues: int = Field(default=12_000, ge=1, description="pretraining dialogues, at most")
+    pretraining: TrainingSettings = TrainingSettings(epochs=1, learning_rate=3e-3, batch_size=64)
+
+
+class PolicySettings(Section):
+    """How the base policy is fine-tuned on demonstrations in its topics, and sampled."""
+
+    n_demonstrations: int = Field(default=12_000, ge=1)
+    fine_tuning: TrainingSettings = TrainingSettings(epochs=2, learning_rate=3e-3, batch_size=64)
+    n_prompts: int = Field(default=600, ge=10)
+    n_samples: int = Field(default=8, ge=2, description="completions a prompt")
+    temperature: float = Field(default=0.7, gt=0)
+    max_new_tokens: int = Field(default=26, ge=1)
+
+
+class RewardModelSettings(Section):
+    """How a reward model is trained; `n_proxy_pairs` is for the world's own proxy."""
+
+    training: RewardTraining = RewardTraining()
+    n_proxy_pairs: int = Field(default=8_000, ge=10)
+    max_train_pairs: int | None = Field(default=None, ge=10, description="None: all there are")
+
+
+class CleaningSettings(Section):
+    """Who relabels in the controlled world, and what is swept."""
+
+    annotator_bias_sd: float = Field(default=0.1, ge=0, description="gold reward per feature unit")
+    missing_rate: float = Field(default=0.03, ge=0, le=1)
+    toxic_miss_rate: float = Field(default=0.05, ge=0, le=1)
+    toxic_false_alarm_rate: float = Field(default=0.01, ge=0, le=1)
+    sweep_n_annotators: tuple[int, ...] = (2, 3, 4, 8)
+    sweep_temperatures: tuple[float, ...] = (0.1, 0.3, 0.6, 1.2)
+    committee_folds: int = Field(default=5, ge=2)
+
+
+class PlannedRun(Section):
+    """One line of the batch: a run notebook, and the values of its parameters to cross."""
+
+    notebook: str
+    parameters: dict[str, tuple[Any, ...]] = {}
+    needs: Literal["nothing", "data"] = "nothing"
+
+
+class Profile(Section):
+    """All settings of one scale."""
+
+    name: str
+    seeds: tuple[int, ...] = Field(min_length=1)
+    n_resamples: int = Field(default=1000, ge=100, description="bootstrap resamples")
+    world: WorldSettings = WorldSettings()
+    world_backbone: BackboneSettings = BackboneSettings()
+    text_backbone: BackboneSettings = BackboneSettings()
+    policy: PolicySettings = PolicySettings()
+    world_reward_model: RewardModelSettings = RewardModelSettings()
+    text_reward_model: RewardModelSettings = RewardModelSettings()
+    cleaning: CleaningSettings = CleaningSettings()
+    batch: tuple[PlannedRun, ...] = ()
+
+    def world_of(self, seed: int) -> WorldSettings:
+        """The settings of the controlled world of one seed."""
+        return self.world.model_copy(update={"seed": seed})
+
+    def planned_runs(self, *, with_data: bool) -> list[tuple[str, dict[str, Any]]]:
+        """Notebook and parameters of every run of the batch, in order; seeds where none are given.
+
+        Runs that need a folder of real data are left out unless `with_data`.
+        """
+        runs = []
+        for line in self.batch:
+            if line.needs == "data" and not with_data:
+                continue
+            values = {"profile": (self.name,), "seed": self.seeds, **line.parameters}
+            crossed = itertools.product(*values.values())
+            runs += [(line.notebook, dict(zip(values, row, strict=True))) for row in crossed]
+        return runs
+
+
+def load_profile(name: str, *, root: Path | None = None) -> Profile:
+    """Read and check `profiles/<name>.yaml`.
+
+    Raises ProfileError that names the file and every wrong key, with the nearest known one.
+    """
+    folder = (root or project_root()) / "profiles"
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in folder.glob("*.yaml")]
+        raise ProfileError(f"there is no profile {name!r}{did_you_mean(name, known)}")
+    shown = f"profiles/{path.name}"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        profile = Profile.model_validate(values)
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{shown} is not YAML: {error}") from None
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        raise ProfileError("\n".join(_describe(shown, problem) for problem in problems)) from None
+    if profile.name != name:
+        raise ProfileError(f"{shown}: `name` is {profile.name!r}, and must be the file's: {name!r}")
+    return profile
+
+
+def _describe(shown: str, problem: Any) -> str:
+    path = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "extra_forbidden":
+        *parents, key = problem["loc"]
+        return f"{shown}: unknown key `{path}`{did_you_mean(str(key), _keys(parents))}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{shown}: `{path or 'profile'}`: {message} (got {problem['input']!r})"
+
+
+def _keys(parents: list) -> list[str]:
+    """The keys that the section at this path of a profile may hold."""
+    model: Any = Profile
+    for name in parents:
+        model = PlannedRun if isinstance(name, int) else model.model_fields[name].annotation
+    return list(model.model_fields)

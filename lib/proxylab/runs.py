@@ -1,0 +1,61 @@
+"""The parameters of every run notebook: names, types, defaults, and what each value means."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from proxylab.parameters import RunParameters
+
+
+class BuildWorld(RunParameters):
+    """Train the base policy and the proxy of one controlled world and check the world."""
+
+    notebook: ClassVar[str] = "build_world"
+
+
+class Clean(RunParameters):
+    """Relabel preference data and sort it into the six categories."""
+
+    notebook: ClassVar[str] = "clean"
+
+    data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
+    annotators: str = "simulated"  # "simulated" (world only), "committee", or a votes file
+    n_annotators: int = Field(default=4, ge=1)  # simulated ones
+    annotator_temperature: float = Field(default=0.3, ge=0)  # gold-reward units
+    rule: Literal["majority", "three_quarters"] = "majority"
+
+
+class TrainRewardModel(RunParameters):
+    """Train a reward model on raw or cleaned pairs and measure it on every test set."""
+
+    notebook: ClassVar[str] = "train_reward_model"
+
+    data: str = "world"
+    train_on: Literal["raw", "cleaned"] = "raw"
+    annotators: str = "simulated"  # whose categories make the cleaned sets
+    fraction: float = Field(default=1.0, gt=0, le=1)  # of the training pairs
+
+
+class MeasureRulers(RunParameters):
+    """Measure what needs no reward model: random, longest, shortest, TF-IDF, and gold."""
+
+    notebook: ClassVar[str] = "measure_rulers"
+
+    data: str = "world"
+    annotators: str = "simulated"
+
+
+class MeasureScores(RunParameters):
+    """Measure reward models whose scores come as a file."""
+
+    notebook: ClassVar[str] = "measure_scores"
+
+    scores: str = "judgebench"  # "judgebench" (in the folder of PROXYLAB_DATA)
+
+
+class MeasureAgreement(RunParameters):
+    """Agreement between real annotators, and the paper's rules applied to their votes."""
+
+    notebook: ClassVar[str] = "measure_agreement"
+
+    votes: Literal["pandalm", "ukpconvarg1"] = "pandalm"

@@ -1,0 +1,122 @@
+"""The preference data of a run: the controlled world's, a folder's or the hub's, train and test.
+
+One path for all: the world writes its data in the hub's layout and it is read back by the loader
+that reads HH-RLHF. Left out: cleaning (`studies.cleaning`).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from proxylab.artifacts import cached_artifact
+from proxylab.preferences import (
+    SUBSETS,
+    Preferences,
+    data_folder,
+    layout_root,
+    load_preferences,
+    without_overlap,
+)
+from proxylab.preferences.loaders import DATA_VARIABLE, SUFFIXES
+from proxylab.preferences.schema import fingerprint
+from proxylab.profiles import Profile
+from proxylab.world import World, build_world, write_preferences
+from proxylab.world.preferences import TRUTH_FILE
+
+WORLD = "world"
+HH_RLHF = "hh-rlhf"
+
+
+class NoDataFolder(ValueError):
+    """Real data was asked for, but no folder of it is named."""
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """Train and test pairs of one run; `truth` only in the controlled world.
+
+    `n_overlapping` training pairs were removed because their first question is in the test split.
+    """
+
+    name: str
+    train: Preferences
+    test: Preferences
+    n_overlapping: int = 0
+    world: World | None = None
+    truth: pd.DataFrame | None = None
+
+    def truth_of(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        """The truth table's rows in the order of `pairs` (world only)."""
+        return self.truth.set_index("pair_id").loc[pairs["pair_id"]].reset_index()
+
+
+def study_data(name: str, profile: Profile, seed: int) -> StudyData:
+    """Load the preference data that a run's `data` parameter names.
+
+    Arguments: `name` is "world", "hh-rlhf" (the folder that PROXYLAB_DATA names), "hub", or a
+    folder in the hub's layout; `seed` picks the world.
+    Raises NoDataFolder, or PreferenceError for a folder that does not hold such data.
+    """
+    if name == WORLD:
+        return _world_data(profile, seed)
+    source = "hub" if name == "hub" else layout_root(real_data_folder(name))
+    test = load_preferences(source, split="test")
+    train = load_preferences(source, split="train", subsets=_train_subsets(source))
+    kept, n_overlapping = without_overlap(train.pairs, test.pairs)
+    train = Preferences(kept, train.report, train.source, fingerprint(kept))
+    return StudyData(name, train, test, n_overlapping)
+
+
+def real_data_folder(name: str = HH_RLHF) -> Path:
+    """The folder of real data: `name` itself if it is a path, else what PROXYLAB_DATA names.
+
+    Raises NoDataFolder if that is unset.
+    """
+    folder = data_folder(None if name == HH_RLHF else name)
+    if folder is None:
+        raise NoDataFolder(
+            f"data={name!r} needs a folder of real data: set {DATA_VARIABLE}, call "
+            "`make site DATA=folder`, or get the data first with `python data/fetch.py`"
+        )
+    return folder
+
+
+def has_data_folder() -> bool:
+    """Whether a folder of real data is named, so that runs that need it can be planned."""
+    return bool(os.environ.get(DATA_VARIABLE))
+
+
+def world_folder(profile: Profile, seed: int) -> Path:
+    """The folder, in the hub's layout, that the world of this seed is written to."""
+    settings = profile.world_of(seed)
+    return cached_artifact(
+        "world-preferences",
+        {"world": settings},
+        lambda folder: write_preferences(
+            build_world(settings), folder, np.random.default_rng([seed, 1])
+        ),
+        code=("world", "preferences"),
+    )
+
+
+def _world_data(profile: Profile, seed: int) -> StudyData:
+    folder = world_folder(profile, seed)
+    return StudyData(
+        name=WORLD,
+        train=load_preferences(folder, split="train"),
+        test=load_preferences(folder, split="test"),
+        world=build_world(profile.world_of(seed)),
+        truth=pd.read_parquet(folder / TRUTH_FILE),
+    )
+
+
+def _train_subsets(source: str | Path) -> tuple[str, ...]:
+    """The four subsets' train splits where the source has them, else the single-turn pairs."""
+    if source == "hub":
+        return SUBSETS
+    files = [source / subset / f"train{suffix}" for subset in SUBSETS for suffix in SUFFIXES]
+    present = [file.parent.name for file in files if file.is_file()]
+    return tuple(name for name in SUBSETS if name in present) or ("single-turn",)
