@@ -1,0 +1,1 @@
+"""What the pages show: tables, figures and sentences built from recorded results alone."""

@@ -1,0 +1,134 @@
+"""Three kinds of chart, each with its intervals: forest, curves, stacked shares.
+
+Every function draws on `ax` from a tidy frame and labels its series directly where there is room.
+Left out: computing anything; estimates and limits come in the frame.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from proxylab.plots.style import COLOURS, GREY
+
+MARKERS = ("o", "s", "D", "^", "v", "P")
+
+
+def forest(
+    ax: Axes,
+    frame: pd.DataFrame,
+    *,
+    rows: str,
+    series: str | None = None,
+    xlabel: str,
+    reference: float | None = None,
+    reference_label: str = "",
+    paper: pd.Series | None = None,
+) -> None:
+    """One line a row with its estimate and interval; series side by side in a row.
+
+    Arguments: `frame` has columns `rows`, value, low, high and, if given, `series`; `reference`
+    draws a vertical line (chance, say); `paper` maps rows to the paper's value, drawn as a cross.
+    """
+    names = list(dict.fromkeys(frame[rows]))
+    groups = [None] if series is None else list(dict.fromkeys(frame[series]))
+    offsets = np.linspace(-0.16, 0.16, len(groups)) * (len(groups) > 1) * min(len(groups) - 1, 2)
+    if reference is not None:
+        ax.axvline(reference, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1, label=reference_label)
+    for i, group in enumerate(groups):
+        part = frame if group is None else frame[frame[series] == group]
+        y = np.array([names.index(name) for name in part[rows]]) + offsets[i]
+        spread = np.vstack([part["value"] - part["low"], part["high"] - part["value"]])
+        style = {"fmt": MARKERS[i], "color": COLOURS[i], "ms": 5, "lw": 1.4, "capsize": 2}
+        ax.errorbar(part["value"], y, xerr=np.abs(spread), label=group, **style)
+    if paper is not None:
+        known = [name for name in names if name in paper.index]
+        y = [names.index(name) for name in known]
+        ax.plot(paper[known], y, "x", color=GREY, ms=7, mew=1.8, label="paper")
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)
+    if ax.get_legend_handles_labels()[0] and (
+        len(groups) > 1 or paper is not None or reference_label
+    ):
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+
+
+def curves(
+    ax: Axes,
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    series: str,
+    xlabel: str,
+    ylabel: str,
+    log_x: bool = False,
+) -> None:
+    """One line a series over `x`, with its interval as a band and its name at the right end.
+
+    Arguments: `frame` has columns `x`, `series`, value, low, high.
+    """
+    names = list(dict.fromkeys(frame[series]))
+    ends = []
+    for i, name in enumerate(names):
+        part = frame[frame[series] == name].sort_values(x)
+        colour = COLOURS[i % len(COLOURS)]
+        ax.plot(
+            part[x], part["value"], marker=MARKERS[i % len(MARKERS)], color=colour, ms=4.5, lw=1.6
+        )
+        ax.fill_between(part[x], part["low"], part["high"], color=colour, alpha=0.16, lw=0)
+        last = part.dropna(subset="value")
+        if len(last):
+            ends.append((last["value"].iloc[-1], str(name), colour))
+    if log_x:
+        ax.set_xscale("log")
+        ticks = sorted(frame[x].unique())
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+    _end_labels(ax, ends, frame[x].max())
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+
+
+def _end_labels(ax: Axes, ends: Sequence[tuple[float, str, str]], x: float) -> None:
+    """Names at the lines' ends, pushed apart so that none lies on another."""
+    low, high = ax.get_ylim()
+    gap, last = 0.065 * (high - low), -np.inf
+    for value, name, colour in sorted(ends):
+        last = max(value, last + gap)
+        ax.annotate(
+            name,
+            (x, last),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def stacked_shares(
+    ax: Axes, frame: pd.DataFrame, *, rows: str, parts: Sequence[str], xlabel: str
+) -> None:
+    """One bar a row, cut into `parts` (columns of `frame`, in per cent), named once above."""
+    left = np.zeros(len(frame))
+    y = np.arange(len(frame))
+    for i, part in enumerate(parts):
+        width = frame[part].to_numpy(float)
+        colour = COLOURS[i % len(COLOURS)] if i < len(COLOURS) else GREY
+        ax.barh(y, width, left=left, color=colour, height=0.62, label=part)
+        for row, share in enumerate(width):
+            if share >= 6:  # narrower pieces have no room for their number
+                middle = left[row] + share / 2
+                ax.text(
+                    middle, row, f"{share:.0f}", ha="center", va="center", color="white", size=8.5
+                )
+        left += width
+    ax.set_yticks(y, frame[rows])
+    ax.set_ylim(len(frame) - 0.5, -0.5)
+    ax.set_xlim(0, 100)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), columnspacing=1.1)

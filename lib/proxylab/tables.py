@@ -1,0 +1,109 @@
+"""Markdown tables and inline numbers, written the same way on every page.
+
+Quarto and the preview renderer both read pipe tables; a bare data frame would pull scripts from a
+network. Whatever comes from data or models is escaped before it reaches Markdown. A number is
+written with its interval, an undefined one as a dash with its reason in the count beside it.
+"""
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from IPython.display import Markdown
+
+from proxylab.stats import Interval
+
+DASH = "–"
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$@^<>&-])")
+
+
+def escaped(text: object) -> str:
+    """Text that Markdown and HTML show as it stands, on one line."""
+    return _SPECIAL.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def quoted(text: str) -> str:
+    """A text from a model or a data set as an inline code span, whatever it holds."""
+    flat = " ".join(text.split()) or "(empty)"
+    ticks = "`" * (max(map(len, re.findall(r"`+", flat)), default=0) + 1)
+    return f"{ticks} {flat} {ticks}".replace("|", "¦")
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with a fixed count of decimals; a dash where it is undefined."""
+    if value is None or math.isnan(value):
+        return DASH
+    text = f"{value:,.{digits}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else text.replace("-", "")
+
+
+def with_interval(estimate: float, low: float, high: float, digits: int = 2) -> str:
+    """'0.62 [0.59, 0.65]'; without limits the number alone."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return number(estimate, digits)
+    return f"{number(estimate, digits)} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def interval_text(interval: Interval, digits: int = 2, *, percent: bool = False) -> str:
+    """An interval as text, in per cent on request."""
+    scale = 100 if percent else 1
+    values = [scale * x for x in (interval.estimate, interval.low, interval.high)]
+    return with_interval(*values, digits)
+
+
+def joined(
+    frame: pd.DataFrame,
+    *,
+    value: str = "value",
+    low: str = "low",
+    high: str = "high",
+    digits: int = 2,
+    percent: bool = False,
+) -> list[str]:
+    """One 'value [low, high]' text a row of `frame`."""
+    scale = 100 if percent else 1
+    rows = zip(frame[value], frame[low], frame[high], strict=True)
+    return [with_interval(scale * v, scale * lo, scale * hi, digits) for v, lo, hi in rows]
+
+
+def markdown_table(
+    frame: pd.DataFrame, *, names: Mapping[str, str] | None = None, text: Sequence[str] = ()
+) -> str:
+    """A pipe table of `frame`: columns in `text` to the left and escaped, the rest to the right.
+
+    Arguments: `names` gives columns the headings that readers see.
+    """
+    headings = [html.escape((names or {}).get(name, str(name))) for name in frame.columns]
+    left = [name in text for name in frame.columns]
+    lines = ["| " + " | ".join(headings) + " |"]
+    lines.append("|" + "|".join(":--" if is_left else "--:" for is_left in left) + "|")
+    for row in frame.itertuples(index=False):
+        cells = [
+            escaped(value) if is_left else _cell(value)
+            for value, is_left in zip(row, left, strict=True)
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    label: str,
+    caption: str,
+    names: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+) -> Markdown:
+    """A captioned table that `@tbl-...` can refer to; `label` is without the `tbl-`."""
+    table = markdown_table(frame, names=names, text=text)
+    return Markdown(f"{table}\n\n: {caption} {{#tbl-{label}}}\n")
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
