@@ -53,7 +53,8 @@ def needed_first(wildcards):
     if wildcards.notebook not in ("train_reward_model", "measure_rulers"):
         return []
     values = PLAN[wildcards.notebook, wildcards.run_id]
-    seed, data = (values["seed"], 0), (values.get("data", "world"), "world")
+    data = (values.get("data", "world"), "world")
+    seed = (values["seed"] if data[0] == "world" else 0, 0)
     annotators = (values.get("annotators", "simulated"), "simulated")
     first = results_of("clean", seed=seed, data=data, annotators=annotators)
     return first + (results_of("build_world", seed=seed) if data[0] == "world" else [])

@@ -35,8 +35,8 @@ from proxylab.names import did_you_mean
 from proxylab.preferences import write_pairs
 from proxylab.profiles import Profile
 from proxylab.rewards.linear import TfidfBradleyTerry
-from proxylab.runs import Clean
-from proxylab.studies.data import StudyData, study_data
+from proxylab.runs import Clean, MeasureRulers, TrainRewardModel
+from proxylab.studies.data import WORLD, StudyData, study_data
 from proxylab.world import lexicon
 
 SIMULATED, COMMITTEE = "simulated", "committee"
@@ -69,6 +69,17 @@ class Cleaned:
     def cleaned(self, split: str) -> pd.DataFrame:
         """The cleaned pairs of "train" or "test": Same kept, Opposite swapped, the rest dropped."""
         return cleaned_set(self.pairs(split), self.of(split))
+
+
+def cleaning_of(settings: TrainRewardModel | MeasureRulers) -> Clean:
+    """The relabelling that a run's cleaned labels come from.
+
+    In the world it has the run's seed, as the data has. On real text the labels are part of the
+    data: seed 0 relabels for all, so that every seed is measured on the same labels.
+    """
+    seed = settings.seed if settings.data == WORLD else 0
+    kept = settings.model_dump(include={"profile", "data", "annotators"})
+    return Clean(**kept, seed=seed)
 
 
 def clean(settings: Clean, profile: Profile) -> Cleaned:

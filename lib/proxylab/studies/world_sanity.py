@@ -150,12 +150,14 @@ def _columns(interval: Interval) -> dict[str, float]:
 def example_table(drawn: WorldSamples) -> pd.DataFrame:
     """For one prompt of each quadrant and kind: the reply the policy finds likeliest, and the best.
 
+    The first prompt whose samples are not all equally good stands for its quadrant and kind.
+
     Columns quadrant, kind, prompt, reply, which ("likeliest" or "best by gold"), policy_logprob,
     proxy_reward, gold_reward.
     """
     rows, seen = [], set()
     for i, prompt in enumerate(drawn.prompts):
-        if (prompt.quadrant, prompt.kind) in seen:
+        if (prompt.quadrant, prompt.kind) in seen or np.ptp(drawn.gold_reward[i]) == 0:
             continue
         seen.add((prompt.quadrant, prompt.kind))
         picks = {

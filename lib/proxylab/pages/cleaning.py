@@ -1,0 +1,264 @@
+"""Tables, figures and sentences of the page on cleaning preference data."""
+
+import pandas as pd
+from IPython.display import Markdown
+from scipy.stats import binom
+
+from proxylab.cleaning import CATEGORIES, LABELS
+from proxylab.pages.pooling import seeds_in_words
+from proxylab.paper_values import paper_value
+from proxylab.plots import curves, publish, stacked_shares
+from proxylab.results import MissingResults, gather
+from proxylab.stats import wilson
+from proxylab.tables import interval_text, joined, number, show_table
+
+NOTEBOOK = "clean"
+WORLD = {"data": "world"}
+REAL = {"data": "hh-rlhf", "annotators": "committee"}
+SIMULATED = {**WORLD, "annotators": "simulated"}
+COMMITTEE = {**WORLD, "annotators": "committee"}
+SUBSETS = ("harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled")
+KINDS_FROM_VOTES = ("Same", "Opposite", "Toxic", "Vague")
+
+
+def coin_flip_sentence(n_annotators: int = 4) -> Markdown:
+    """What the paper's rule makes of a pair that nobody can tell apart."""
+    tie = binom.pmf(n_annotators // 2, n_annotators, 0.5)
+    wrong = binom.sf(n_annotators // 2, n_annotators, 0.5)
+    return Markdown(
+        f"One consequence can be worked out on paper. Where two responses are equally good, "
+        f"{n_annotators} forced choices are {n_annotators} coin flips: they split evenly only "
+        f"{100 * tie:.1f} % of the time, and in {100 * wrong:.1f} % of cases a clear majority "
+        "calls the pair Opposite. The rule cannot find most of what is truly vague, and part of "
+        "what it calls Opposite is chance."
+    )
+
+
+def share_rows(profile: str) -> pd.DataFrame:
+    """Category shares in per cent: the world's truth, what annotators found, and real text."""
+    rows = []
+    confusion = gather(NOTEBOOK, "confusion", profile=profile, where=SIMULATED)
+    truth = confusion.groupby("true")[list(LABELS)].sum().sum(axis=1)
+    rows.append(("world: truth", 100 * truth / truth.sum()))
+    for label, where in (("world: four annotators", SIMULATED), ("world: committee", COMMITTEE)):
+        rows.append((label, _shares(gather(NOTEBOOK, "counts", profile=profile, where=where))))
+    try:
+        real = gather(NOTEBOOK, "counts", profile=profile, where=REAL)
+    except MissingResults:
+        real = None
+    if real is not None:
+        test = real[real["split"] == "test"]
+        rows += [(f"HH-RLHF {name}: committee", _shares(test, name)) for name in SUBSETS]
+    frame = pd.DataFrame([shares.reindex(CATEGORIES).fillna(0) for _, shares in rows])
+    return frame.assign(who=[label for label, _ in rows]).reset_index(drop=True)
+
+
+def _shares(counts: pd.DataFrame, subset: str = "all") -> pd.Series:
+    part = counts[counts["subset"] == subset]
+    return 100 * part.groupby("category")["n"].sum() / part["n"].sum()
+
+
+def share_figure(profile: str) -> Markdown:
+    """Category shares as stacked bars."""
+    frame = share_rows(profile)
+    runs = gather(NOTEBOOK, "counts", profile=profile, where=SIMULATED)
+    same = paper_value("elephant", "figure 3", "train", "Same")
+
+    def draw(figure) -> None:
+        stacked_shares(
+            figure.subplots(), frame, rows="who", parts=CATEGORIES, xlabel="share of pairs (%)"
+        )
+
+    return publish(
+        "category-shares",
+        draw,
+        profile=profile,
+        size=(7.2, 0.9 + 0.42 * len(frame)),
+        caption=f"Shares of the six categories. World: train and test of {seeds_in_words(runs)}. "
+        "A committee of models is not people: what it calls Opposite is mostly its own error "
+        f"(compare the bars of the world, where the truth is known). The paper's four people "
+        f"called {same:g} % of train Same.",
+        alt="Stacked bars of category shares. Four simulated annotators come close to the world's "
+        "true shares; the committee calls far more pairs Opposite and Vague than there are.",
+    )
+
+
+def recovery_table(profile: str) -> Markdown:
+    """Precision and recall by category of simulated annotators and of the committee."""
+    frames = []
+    for who, where in (("four annotators", SIMULATED), ("committee", COMMITTEE)):
+        pooled = _pooled_recovery(gather(NOTEBOOK, "recovery", profile=profile, where=where))
+        frames.append(pooled.assign(who=who))
+    table = pd.concat(frames).sort_values("category", key=_in_order, kind="stable")
+    runs = gather(NOTEBOOK, "recovery", profile=profile, where=SIMULATED)
+    return show_table(
+        table[["category", "who", "n_true", "precision", "recall"]],
+        label="recovery",
+        caption="How much of the world's truth is found: pairs of train and test pooled over "
+        f"{seeds_in_words(runs)}, Wilson intervals at 95 %. Precision: of the pairs put in the "
+        "category, the share that belong there; recall: of those that belong, the share put there.",
+        names={"who": "relabelled by", "n_true": "true pairs"},
+        text=("category", "who"),
+    )
+
+
+def _in_order(categories: pd.Series) -> pd.Series:
+    return categories.map(CATEGORIES.index)
+
+
+def _pooled_recovery(table: pd.DataFrame) -> pd.DataFrame:
+    counts = ["n_true", "n_found", "n_both"]
+    sums = table.groupby("category", sort=False)[counts].sum().reset_index()
+    precision = [wilson(row.n_both, row.n_found) for row in sums.itertuples()]
+    recall = [wilson(row.n_both, row.n_true) for row in sums.itertuples()]
+    return sums.assign(
+        precision=[interval_text(found) for found in precision],
+        recall=[interval_text(found) for found in recall],
+    )
+
+
+def _sweep(profile: str) -> pd.DataFrame:
+    keys = ["category", "sweep_n", "sweep_temperature"]
+    table = gather(NOTEBOOK, "sweep", profile=profile, where=SIMULATED)
+    sums = table.groupby(keys, sort=False)[["n_true", "n_found", "n_both"]].sum().reset_index()
+    rows = []
+    for row in sums.itertuples():
+        for measure, total in (("precision", row.n_found), ("recall", row.n_true)):
+            found = wilson(row.n_both, total)
+            rows.append(
+                {
+                    "category": row.category,
+                    "n_annotators": row.sweep_n,
+                    "temperature": row.sweep_temperature,
+                    "measure": measure,
+                    "value": found.estimate,
+                    "low": found.low,
+                    "high": found.high,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def sweep_figure(profile: str) -> Markdown:
+    """Precision and recall against the number of annotators and against their noise."""
+    table = _sweep(profile)
+    runs = gather(NOTEBOOK, "sweep", profile=profile, where=SIMULATED)
+    n, temperature = runs["n_annotators"].iloc[0], runs["annotator_temperature"].iloc[0]
+    shown = table[table["category"].isin(KINDS_FROM_VOTES)]
+    panels = (
+        ("n_annotators", shown[shown["temperature"] == temperature], "annotators"),
+        ("temperature", shown[shown["n_annotators"] == n], "annotators' noise (gold reward)"),
+    )
+
+    def draw(figure) -> None:
+        axes = figure.subplots(2, 2, sharey=True)
+        for row, measure in enumerate(("precision", "recall")):
+            for ax, (x, part, label) in zip(axes[row], panels, strict=True):
+                part = part[part["measure"] == measure]
+                curves(ax, part, x=x, series="category", xlabel=label, ylabel=measure, log_x=True)
+            axes[row, 1].set_ylabel("")
+        axes[0, 0].set_ylim(-0.02, 1.04)
+
+    return publish(
+        "recovery-sweep",
+        draw,
+        profile=profile,
+        size=(8.4, 5.4),
+        caption="Precision and recall of the categories that votes decide, against the number of "
+        f"annotators (noise {temperature:g}) and against their noise ({n} annotators). Training "
+        f"pairs of {seeds_in_words(runs)}; bands are 95 % Wilson intervals.",
+        alt="Four panels of lines. With more annotators the precision of Opposite rises and the "
+        "recall of Vague falls; with noisier annotators the precision of Opposite falls steeply.",
+    )
+
+
+def agreement_table(profile: str) -> Markdown:
+    """Agreement of simulated annotators, of the committee, and of people."""
+    rows = []
+    world = gather(NOTEBOOK, "agreement", profile=profile, where=WORLD)
+    world = world[(world["split"] == "train") & (world["seed"] == world["seed"].min())]
+    for who, part in world.groupby("annotators", sort=False):
+        rows.append(_agreement_row(f"world, {who} (one seed)", part))
+    try:
+        real = gather(NOTEBOOK, "agreement", profile=profile, where=REAL)
+        rows.append(_agreement_row("HH-RLHF test, committee", real[real["split"] == "test"]))
+    except MissingResults:
+        pass
+    try:
+        people = gather("measure_agreement", "agreement", profile=profile)
+        names = {"pandalm": "PandaLM, people", "ukpconvarg1": "UKPConvArg1, people"}
+        for votes, part in people.groupby("votes", sort=False):
+            rows.append(_agreement_row(names[votes], part))
+    except MissingResults:
+        pass
+    return show_table(
+        pd.DataFrame(rows),
+        label="agreement",
+        caption="Agreement between annotators: Krippendorff's alpha (nominal) and the share of "
+        "votes that equal the mode of the others, with bootstrap intervals over pairs.",
+        names={"n": "pairs"},
+        text=("votes",),
+    )
+
+
+def _agreement_row(name: str, part: pd.DataFrame) -> dict:
+    by_name = part.set_index("statistic")
+    texts = dict(zip(by_name.index, joined(by_name), strict=True))
+    return {
+        "votes": name,
+        "n": int(by_name.loc["alpha", "n"]),
+        "annotators": int(by_name.loc["alpha", "n_annotators"]),
+        "alpha": texts["alpha"],
+        "leave-one-out": texts["leave-one-out"],
+    }
+
+
+def relabelled_table(profile: str) -> Markdown:
+    """The paper's rules on people's votes: one is the record, the others relabel."""
+    table = gather("measure_agreement", "relabelled", profile=profile)
+    table = table[table["category"].isin(["Same", "Opposite", "Vague"])]
+    texts = joined(table, value="share", digits=1, percent=True)
+    wide = table.assign(text=texts).pivot(index="votes", columns="category", values="text")
+    names = {"pandalm": "PandaLM (2 relabel)", "ukpconvarg1": "UKPConvArg1 (4 relabel)"}
+    wide = wide[["Same", "Opposite", "Vague"]].rename(index=names).reset_index()
+    same = paper_value("elephant", "figure 3", "train", "Same")
+    row = {"votes": "paper: HH-RLHF train", "Same": number(same, 1), "Opposite": "–", "Vague": "–"}
+    return show_table(
+        pd.concat([wide, pd.DataFrame([row])], ignore_index=True),
+        label="relabelled",
+        caption="People against people, in per cent: one annotator's vote is taken for the "
+        "recorded label and the others relabel it. No label here is noise by anyone's intent.",
+        text=("votes",),
+    )
+
+
+def real_text_table(profile: str) -> Markdown:
+    """HH-RLHF's test split as read: counts, and what is exactly Empty and Repetitive."""
+    read = gather(NOTEBOOK, "read", profile=profile, where=REAL)
+    read = read[read["split"] == "test"]
+    counts = gather(NOTEBOOK, "counts", profile=profile, where=REAL)
+    counts = counts[(counts["split"] == "test") & (counts["category"] == "Toxic")]
+    toxic = dict(zip(counts["subset"], joined(counts, value="share", percent=True), strict=True))
+    table = read[["subset", "n_pairs", "identical", "empty", "prompts_differ", "multi_turn"]]
+    return show_table(
+        table.assign(toxic=[toxic[name] for name in table["subset"]]),
+        label="hh-read",
+        caption="HH-RLHF's published test split as read. Identical and empty pairs are exact "
+        "counts; toxic is the share (%) whose chosen response a classifier of offensive language "
+        "flags, with Wilson interval.",
+        names={"n_pairs": "pairs", "prompts_differ": "prompts differ", "multi_turn": "multi-turn"},
+        text=("subset",),
+    )
+
+
+def contradiction_sentence(profile: str) -> Markdown:
+    """What the published data says about figure 7's caption."""
+    read = gather(NOTEBOOK, "read", profile=profile, where=REAL)
+    test = read[read["split"] == "test"].set_index("subset")
+    return Markdown(
+        "The paper's figure 7 says that Harmless_base and Helpful_rejection hold no Repetitive and "
+        "no Empty data. The published test split does: "
+        f"{test.loc['helpful-rejection-sampled', 'identical']} identical pairs in "
+        f"helpful-rejection-sampled and {test.loc['harmless-base', 'empty']} pairs with an empty "
+        "response in harmless-base."
+    )
