@@ -47,7 +47,7 @@ class PolicySettings(Section):
     n_prompts: int = Field(default=600, ge=10)
     n_samples: int = Field(default=8, ge=2, description="completions a prompt")
     temperature: float = Field(default=0.7, gt=0)
-    max_new_tokens: int = Field(default=26, ge=1)
+    max_new_tokens: int = Field(default=28, ge=1)
 
 
 class RewardModelSettings(Section):

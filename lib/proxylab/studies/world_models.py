@@ -89,7 +89,12 @@ def _policy(profile: Profile, seed: int) -> Path:
     base = base_model(profile, seed)
     return cached_artifact(
         "world-policy",
-        {"base": base.name, "policy": profile.policy, "seed": seed},
+        {
+            "base": base.name,
+            "n_demonstrations": profile.policy.n_demonstrations,
+            "fine_tuning": profile.policy.fine_tuning,
+            "seed": seed,
+        },
         lambda folder: _fine_tune(profile, seed, base, folder),
         code=CODE,
     )

@@ -52,7 +52,12 @@ class PreferenceTruth:
 
 
 def draw_preferences(world: World, split: str, rng: np.random.Generator) -> PreferenceTruth:
-    """All four tranches of one split, at the world's noise rates."""
+    """All four tranches of "train" or "test", at the world's noise rates.
+
+    Raises ValueError for another split.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', got {split!r}")
     settings = world.settings
     total = settings.n_train_pairs if split == "train" else settings.n_test_pairs
     rows = []

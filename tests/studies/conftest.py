@@ -1,0 +1,96 @@
+"""A profile of the smallest sizes, data in HH-RLHF's layout, and a build folder of our own."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from proxylab.preferences import write_pairs
+from proxylab.profiles import Profile
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory):
+    return tmp_path_factory.mktemp("build")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_build_folder(build):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROXYLAB_ROOT", str(ROOT))
+        patch.setenv("PROXYLAB_BUILD", str(build))
+        patch.delenv("PROXYLAB_DATA", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def profile():
+    """Six categories in 300 pairs, and models of a few thousand parameters."""
+    rates = {"Same": 0.4, "Opposite": 0.2, "Toxic": 0.1}
+    noise = rates | {"Vague": 0.1, "Repetitive": 0.1, "Empty": 0.1}
+    size = {"hidden_size": 16, "n_layers": 1, "n_heads": 2, "max_length": 64}
+    few_steps = {"epochs": 1, "batch_size": 32, "warmup_steps": 1}
+    backbone = {"size": size, "n_dialogues": 128, "vocabulary_size": 300, "pretraining": few_steps}
+    training = few_steps | {"max_length": 64}
+    # All pairs of `hh_folder` are alike: a model that has learnt nothing is wrong on all or none.
+    learns = {"epochs": 4, "learning_rate": 1e-2, "batch_size": 8}
+    return Profile.model_validate(
+        {
+            "name": "tiny",
+            "seeds": [0],
+            "n_resamples": 100,
+            "world": {
+                "n_train_pairs": 200,
+                "n_test_pairs": 100,
+                "train_noise": noise,
+                "online_noise": noise,
+            },
+            "world_backbone": backbone,
+            "text_backbone": backbone,
+            "policy": {
+                "n_demonstrations": 128,
+                "fine_tuning": few_steps,
+                "n_prompts": 40,
+                "n_samples": 4,
+                "max_new_tokens": 12,
+            },
+            "world_reward_model": {"n_proxy_pairs": 64, "training": training},
+            "text_reward_model": {"max_train_pairs": 30, "training": training | learns},
+            "cleaning": {
+                "sweep_n_annotators": [2, 4],
+                "sweep_temperatures": [1.0],
+                "committee_folds": 2,
+            },
+        }
+    )
+
+
+def hh_pairs(subset: str, split: str, questions: list[str]) -> pd.DataFrame:
+    """Pairs about the questions: the chosen reply is long and thanks, the rejected one is short."""
+    n = len(questions)
+    return pd.DataFrame(
+        {
+            "pair_id": [f"{subset}/{split}/{row:06d}" for row in range(n)],
+            "subset": subset,
+            "split": split,
+            "prompt": [f"\n\nHuman: {question}\n\nAssistant:" for question in questions],
+            "chosen": [
+                f"Thanks for asking about this, here is a long reply {q}" for q in questions
+            ],
+            "rejected": [f"No idea, really {question}" for question in questions],
+            "prompts_differ": False,
+            "n_turns": 1,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def hh_folder(tmp_path_factory):
+    """Two subsets of 20 training and 10 test pairs; test asks two of the training questions too."""
+    folder = tmp_path_factory.mktemp("data") / "hh-rlhf"
+    for name in ("helpful-base", "harmless-base"):
+        asked = [f"Question {i} of {name}?" for i in range(30)]
+        write_pairs(hh_pairs(name, "train", [*asked[:18], asked[20], asked[21].upper()]), folder)
+        write_pairs(hh_pairs(name, "test", asked[20:]), folder)
+    return folder

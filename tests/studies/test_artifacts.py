@@ -1,0 +1,145 @@
+"""Presence means done: after exceptions, after kill -9, and when two processes want the same."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from proxylab import artifacts
+from proxylab.artifacts import KEY_FILE, cached_artifact, code_fingerprint
+from proxylab.world import WorldSettings
+
+
+def write(name, text="done"):
+    def make(folder: Path) -> None:
+        assert list(folder.iterdir()) == []  # a new empty folder each time
+        (folder / name).write_text(text)
+
+    return make
+
+
+def never(folder):
+    raise AssertionError("made a second time")
+
+
+def visible(build):
+    """What counts as made; lock files do not."""
+    return [path for path in build.glob("cache/thing/*") if not path.name.startswith(".")]
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PROXYLAB_BUILD", str(tmp_path))
+
+
+def test_an_artifact_is_made_once(tmp_path):
+    place = cached_artifact("thing", {"a": 1}, write("file"))
+    assert place.parent == tmp_path / "cache" / "thing"
+    assert (place / "file").read_text() == "done"
+    assert '"a": 1' in (place / KEY_FILE).read_text()
+    assert cached_artifact("thing", {"a": 1}, never) == place
+
+
+def test_the_key_is_every_setting_and_not_their_order():
+    place = cached_artifact("thing", {"a": 1, "b": (1, 2)}, write("file"))
+    assert cached_artifact("thing", {"b": [1, 2], "a": 1}, never) == place
+    for other in ({"a": 1}, {"a": 2, "b": [1, 2]}, {"a": 1, "b": [2, 1]}):
+        assert cached_artifact("thing", other, write("file")) != place
+    assert cached_artifact("other", {"a": 1, "b": [1, 2]}, write("file")) != place
+
+
+def test_settings_of_pydantic_are_keys_by_value():
+    place = cached_artifact("thing", {"world": WorldSettings(seed=1)}, write("file"))
+    assert cached_artifact("thing", {"world": WorldSettings(seed=1)}, never) == place
+    assert cached_artifact("thing", {"world": WorldSettings(seed=2)}, write("file")) != place
+
+
+def test_what_json_cannot_hold_is_no_key():
+    with pytest.raises(TypeError, match="cannot be keyed by a set"):
+        cached_artifact("thing", {"a": {1}}, never)
+
+
+def test_an_exception_leaves_nothing_behind(tmp_path):
+    def fail(folder):
+        (folder / "half").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cached_artifact("thing", {}, fail)
+    assert visible(tmp_path) == []
+    assert list(tmp_path.glob("cache/thing/.unfinished*")) == []
+    place = cached_artifact("thing", {}, write("whole"))
+    assert sorted(path.name for path in place.iterdir()) == [KEY_FILE, "whole"]
+
+
+def start(script: str) -> subprocess.Popen:
+    lines = ["import time, pathlib", "from proxylab.artifacts import cached_artifact", script]
+    return subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE)
+
+
+def test_a_killed_run_leaves_nothing_that_counts(tmp_path):
+    process = start(
+        "def make(folder):\n"
+        "    (folder / 'half').write_text('half')\n"
+        "    print('started', flush=True)\n"
+        "    time.sleep(60)\n"
+        "cached_artifact('thing', {}, make)"
+    )
+    assert process.stdout.readline() == b"started\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert visible(tmp_path) == []
+    place = cached_artifact("thing", {}, write("whole"))  # the lock died with its holder
+    assert sorted(path.name for path in place.iterdir()) == [KEY_FILE, "whole"]
+    assert list(tmp_path.glob("cache/thing/.unfinished*")) == []
+
+
+def test_two_processes_make_it_once(tmp_path):
+    log = tmp_path / "log"
+    script = (
+        "def make(folder):\n"
+        f"    pathlib.Path({str(log)!r}).open('a').write('made\\n')\n"
+        "    time.sleep(0.5)\n"
+        "print(cached_artifact('thing', {}, make))"
+    )
+    processes = [start(script) for _ in range(2)]
+    places = [process.communicate(timeout=60)[0] for process in processes]
+    assert places[0] == places[1] != b""
+    assert log.read_text() == "made\n"
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """A library of two rooms and a module in place of ours."""
+    folder = tmp_path / "library"
+    for name in ("one/a.py", "one/deep/b.py", "two/a.py", "alone.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"# {name}\n")
+    monkeypatch.setattr(artifacts, "__file__", str(folder / "artifacts.py"))
+    code_fingerprint.cache_clear()
+    yield folder
+    code_fingerprint.cache_clear()
+
+
+@pytest.mark.parametrize("changed", ["one/a.py", "one/deep/b.py", "alone.py", "one/new.py"])
+def test_a_change_of_code_is_another_place(library, changed):
+    rooms = ("one", "alone")
+    place = cached_artifact("thing", {}, write("file"), code=rooms)
+    (library / changed).write_text("x = 1\n")
+    code_fingerprint.cache_clear()
+    assert cached_artifact("thing", {}, write("file"), code=rooms) != place
+
+
+def test_a_change_of_other_code_is_not(library):
+    place = cached_artifact("thing", {}, write("file"), code=("one", "alone"))
+    (library / "two" / "a.py").write_text("x = 1\n")
+    (library / "one" / "notes.txt").write_text("no code")
+    code_fingerprint.cache_clear()
+    assert cached_artifact("thing", {}, never, code=("alone", "one")) == place
+
+
+def test_a_room_that_is_not_there_is_an_error(library):
+    with pytest.raises(FileNotFoundError, match=r"three\.py"):
+        code_fingerprint("three")
