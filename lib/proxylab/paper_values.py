@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from proxylab.environment import project_root
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 
 COLUMNS = ("paper", "table", "row", "column", "value", "grade")
 GRADES = {

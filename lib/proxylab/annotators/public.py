@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from proxylab.annotators.votes import votes_frame
+from proxylab.names import missing_name
 from proxylab.preferences.lines import read_json_lines
-from proxylab.preferences.schema import PreferenceError, ReadReport, missing_name
+from proxylab.preferences.schema import PreferenceError, ReadReport
 
 PANDALM_FILE = "testset.jsonl.gz"
 PANDALM_ANNOTATORS = ("annotator1", "annotator2", "annotator3")

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from proxylab.annotators.votes import votes_frame
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 
 AGREEABLE = ("yes", "sure", "of course", "certainly", "absolutely", "great", "you are right")
 HEDGES = ("maybe", "perhaps", "might", "could", "possibly", "not sure", "i think")

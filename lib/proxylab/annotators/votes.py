@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 
 CHOICES = ("chosen", "rejected", "tie")
 VOTE_COLUMNS = ("pair_id", "annotator", "choice", "toxic")

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from proxylab.annotators.votes import CHOICES, check_votes, votes_frame
+from proxylab.names import missing_name
 from proxylab.preferences.export import gzip_lines, write_bytes
 from proxylab.preferences.lines import (
     collect_rows,
@@ -22,7 +23,7 @@ from proxylab.preferences.lines import (
     require_rows,
     text_field,
 )
-from proxylab.preferences.schema import PreferenceError, ReadReport, missing_name
+from proxylab.preferences.schema import PreferenceError, ReadReport
 
 REQUIRED = ("pair_id", "annotator", "choice")
 FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

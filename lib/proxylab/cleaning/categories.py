@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from proxylab.annotators.votes import count_votes
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 from proxylab.stats import wilson
 
 CATEGORIES = ("Same", "Opposite", "Toxic", "Vague", "Repetitive", "Empty")

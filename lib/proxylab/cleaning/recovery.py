@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from proxylab.cleaning.categories import CATEGORIES, LABELS
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 from proxylab.stats import wilson
 
 

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from proxylab.preferences.schema import PreferenceError, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError
 
 THRESHOLD = 0.5  # the ProfanityCheck package's own cut, and the usual one of the others
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from proxylab.preferences.schema import PreferenceError, Problem, ReadReport, missing_name
+from proxylab.names import missing_name
+from proxylab.preferences.schema import PreferenceError, Problem, ReadReport
 
 Raw = TypeVar("Raw")
 Row = TypeVar("Row")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from proxylab.names import missing_name
 from proxylab.preferences import hub
 from proxylab.preferences.lines import collect_rows, read_json_lines, require_rows, text_field
 from proxylab.preferences.schema import (
@@ -21,7 +22,6 @@ from proxylab.preferences.schema import (
     check_pairs,
     fingerprint,
     merge_reports,
-    missing_name,
 )
 from proxylab.preferences.transcripts import ParsedPair, parse_pair
 

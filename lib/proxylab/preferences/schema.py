@@ -5,13 +5,14 @@ frame, whether the pairs came from the hub, a folder or the controlled world. Le
 pairs mean; see `cleaning` for that.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
+
+from proxylab.names import missing_name
 
 TEXT_COLUMNS = ("pair_id", "subset", "split", "prompt", "chosen", "rejected")
 PAIR_COLUMNS = (*TEXT_COLUMNS, "prompts_differ", "n_turns")
@@ -105,14 +106,6 @@ def fingerprint(pairs: pd.DataFrame) -> str:
     for column in ("pair_id", "prompt", "chosen", "rejected"):
         digest.update(json.dumps([column, pairs[column].tolist()]).encode())
     return digest.hexdigest()
-
-
-def missing_name(kind: str, wanted: str, present: Iterable[str]) -> str:
-    """A message for a name that is not there, with the nearest one that is, or all of them."""
-    names = [str(name) for name in present]
-    near = difflib.get_close_matches(wanted, names, n=1)
-    hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(names) or 'none'}"
-    return f"no {kind} {wanted!r}; {hint}"
 
 
 def _lines(label: str, entries: tuple[Problem, ...]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from proxylab.names import missing_name
 from proxylab.preferences.lines import (
     collect_rows,
     json_object,
@@ -23,7 +24,7 @@ from proxylab.preferences.lines import (
     require_rows,
     text_field,
 )
-from proxylab.preferences.schema import PreferenceError, ReadReport, check_pairs, missing_name
+from proxylab.preferences.schema import PreferenceError, ReadReport, check_pairs
 
 SCORE_COLUMNS = ("pair_id", "score_chosen", "score_rejected")
 TASKS = {"livebench-reasoning": "reasoning", "livebench-math": "math", "livecodebench": "coding"}
