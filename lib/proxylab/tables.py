@@ -61,11 +61,13 @@ def joined(
     high: str = "high",
     digits: int = 2,
     percent: bool = False,
+    stacked: bool = False,
 ) -> list[str]:
-    """One 'value [low, high]' text a row of `frame`."""
+    """One 'value [low, high]' text a row of `frame`; `stacked` on two lines, for wide tables."""
     scale = 100 if percent else 1
     rows = zip(frame[value], frame[low], frame[high], strict=True)
-    return [with_interval(scale * v, scale * lo, scale * hi, digits) for v, lo, hi in rows]
+    texts = [with_interval(scale * v, scale * lo, scale * hi, digits) for v, lo, hi in rows]
+    return [text.replace(" [", "<br>[") for text in texts] if stacked else texts
 
 
 def markdown_table(

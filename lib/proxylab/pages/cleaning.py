@@ -53,6 +53,14 @@ def share_rows(profile: str) -> pd.DataFrame:
     return frame.assign(who=[label for label, _ in rows]).reset_index(drop=True)
 
 
+def _shares_in_words(frame: pd.DataFrame) -> str:
+    rows = frame.to_dict("records")
+    return " ".join(
+        f"{row['who']}: {', '.join(f'{name} {row[name]:.0f}' for name in CATEGORIES)}."
+        for row in rows
+    )
+
+
 def _shares(counts: pd.DataFrame, subset: str = "all") -> pd.Series:
     part = counts[counts["subset"] == subset]
     return 100 * part.groupby("category")["n"].sum() / part["n"].sum()
@@ -74,19 +82,17 @@ def share_figure(profile: str) -> Markdown:
         draw,
         profile=profile,
         size=(7.2, 0.9 + 0.42 * len(frame)),
-        caption=f"Shares of the six categories. World: train and test of {seeds_in_words(runs)}. "
-        "A committee of models is not people: what it calls Opposite is mostly its own error "
-        f"(compare the bars of the world, where the truth is known). The paper's four people "
-        f"called {same:g} % of train Same.",
-        alt="Stacked bars of category shares. Four simulated annotators come close to the world's "
-        "true shares; the committee calls far more pairs Opposite and Vague than there are.",
+        caption=f"Shares of the six categories. World: train and test of {seeds_in_words(runs)}, "
+        "with the truth as the first bar. A committee of models is not people: hold its bar in "
+        f"the world against the truth. The paper's four people called {same:g} % of train Same.",
+        alt=f"Stacked bars of category shares in per cent. {_shares_in_words(frame)}",
     )
 
 
 def recovery_table(profile: str) -> Markdown:
     """Precision and recall by category of simulated annotators and of the committee."""
     frames = []
-    for who, where in (("four annotators", SIMULATED), ("committee", COMMITTEE)):
+    for who, where in (("annotators", SIMULATED), ("committee", COMMITTEE)):
         pooled = _pooled_recovery(gather(NOTEBOOK, "recovery", profile=profile, where=where))
         frames.append(pooled.assign(who=who))
     table = pd.concat(frames).sort_values("category", key=_in_order, kind="stable")
@@ -167,8 +173,45 @@ def sweep_figure(profile: str) -> Markdown:
         caption="Precision and recall of the categories that votes decide, against the number of "
         f"annotators (noise {temperature:g}) and against their noise ({n} annotators). Training "
         f"pairs of {seeds_in_words(runs)}; bands are 95 % Wilson intervals.",
-        alt="Four panels of lines. With more annotators the precision of Opposite rises and the "
-        "recall of Vague falls; with noisier annotators the precision of Opposite falls steeply.",
+        alt="Four panels of lines: precision above and recall below, against the number of "
+        f"annotators and against their noise. {sweep_sentence(profile).data}",
+    )
+
+
+def sweep_sentence(profile: str) -> Markdown:
+    """What more or calmer annotators do to the precision of Opposite and the recall of Vague."""
+    table = _sweep(profile)
+    runs = gather(NOTEBOOK, "sweep", profile=profile, where=SIMULATED)
+    n, temperature = runs["n_annotators"].iloc[0], runs["annotator_temperature"].iloc[0]
+    by_number = table[table["temperature"] == temperature]
+    by_noise = table[table["n_annotators"] == n]
+    return Markdown(
+        "Precision of Opposite: "
+        f"{_along(by_number, 'Opposite', 'precision', 'n_annotators', 'annotators')}; "
+        f"{_along(by_noise, 'Opposite', 'precision', 'temperature', 'noise')}. "
+        f"Recall of Vague: {_along(by_number, 'Vague', 'recall', 'n_annotators', 'annotators')}; "
+        f"{_along(by_noise, 'Vague', 'recall', 'temperature', 'noise')}."
+    )
+
+
+def _along(table: pd.DataFrame, category: str, measure: str, x: str, name: str) -> str:
+    part = table[(table["category"] == category) & (table["measure"] == measure)].sort_values(x)
+    steps = [f"{number(value)} at {at:g}" for at, value in zip(part[x], part["value"], strict=True)]
+    return f"by {name}, {', '.join(steps)}"
+
+
+def committee_sentence(profile: str) -> Markdown:
+    """How much of what a committee calls Opposite is, where that is known."""
+    found = gather(NOTEBOOK, "recovery", profile=profile, where=COMMITTEE)
+    row = found[found["category"] == "Opposite"][["n_found", "n_both"]].sum()
+    right = interval_text(wilson(row["n_both"], row["n_found"]), 1, percent=True)
+    return Markdown(
+        "::: {.callout-warning}\n## A committee is not people\n\n"
+        "The HH-RLHF bars of @fig-category-shares are votes of four small linear models. In the "
+        f"world, {right} % of the pairs that such a committee calls Opposite are Opposite; the "
+        "rest is its own error. Read those bars as what a committee does, not as how noisy "
+        "HH-RLHF is."
+        "\n:::\n"
     )
 
 
@@ -238,7 +281,8 @@ def real_text_table(profile: str) -> Markdown:
     read = read[read["split"] == "test"]
     counts = gather(NOTEBOOK, "counts", profile=profile, where=REAL)
     counts = counts[(counts["split"] == "test") & (counts["category"] == "Toxic")]
-    toxic = dict(zip(counts["subset"], joined(counts, value="share", percent=True), strict=True))
+    texts = joined(counts, value="share", percent=True, stacked=True)
+    toxic = dict(zip(counts["subset"], texts, strict=True))
     table = read[["subset", "n_pairs", "identical", "empty", "prompts_differ", "multi_turn"]]
     return show_table(
         table.assign(toxic=[toxic[name] for name in table["subset"]]),

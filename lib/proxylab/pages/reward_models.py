@@ -17,14 +17,20 @@ from proxylab.tables import interval_text, joined, number, show_table
 TRAINED, RULERS, SCORES = "train_reward_model", "measure_rulers", "measure_scores"
 WORLD = {"data": "world", "annotators": "simulated"}
 REAL = {"data": "hh-rlhf", "annotators": "committee"}
+NAMES = {"world": "Controlled world", "hh-rlhf": "HH-RLHF test split"}
 SUBSETS = ("harmless-base", "helpful-base", "helpful-online", "helpful-rejection-sampled", MIXED)
+RULER_ORDER = ("random", "longest", "shortest", "style", "tfidf-char", "tfidf-word")
 ROUNDING = 0.005  # the paper prints two decimals of a percentage
 
 
 def scored_pairs(profile: str, where: Mapping) -> pd.DataFrame:
     """Per-pair outcomes of every model: model, seed, subset, `raw` and `cleaned` (1, 0 or NaN)."""
-    rulers = gather(RULERS, "scores", profile=profile, where=where)
     models = gather(TRAINED, "scores", profile=profile, where=where)
+    rulers = gather(RULERS, "scores", profile=profile, where=where)
+    if where["data"] != WORLD["data"]:  # no ruler on real text depends on the seed but the coin
+        seeds = models[["seed"]].drop_duplicates()
+        rulers = rulers[rulers["seed"] == rulers["seed"].min()].drop(columns="seed")
+        rulers = rulers.merge(seeds, how="cross")
     models = models.assign(model=[_name(row) for row in models.itertuples()])
     columns = ["model", "seed", "pair_id", "subset", "category", "score_chosen", "score_rejected"]
     table = pd.concat([rulers[columns], models[columns]], ignore_index=True)
@@ -40,6 +46,16 @@ def scored_pairs(profile: str, where: Mapping) -> pd.DataFrame:
 def _name(row) -> str:
     share = "" if row.fraction == 1 else f", {100 * row.fraction:g} % of pairs"
     return f"reward model on {row.train_on}{share}"
+
+
+def _rank(model: str) -> float:
+    """Rulers that know nothing first, then those that learn, trained models, and the ceiling."""
+    order = (*RULER_ORDER, "gold")
+    return order.index(model) if model in order else len(RULER_ORDER) - 0.5
+
+
+def _in_words(rows: pd.DataFrame) -> str:
+    return " ".join(f"{r.model}, {r.labels}: {number(r.value, 1)}." for r in rows.itertuples())
 
 
 def accuracy_rows(table: pd.DataFrame, *, shared: bool) -> pd.DataFrame:
@@ -60,9 +76,9 @@ def accuracy_table(profile: str, where: Mapping, *, label: str) -> Markdown:
     table = scored_pairs(profile, where)
     rows = accuracy_rows(table, shared=where["data"] != "world")
     rows = rows[rows["labels"] == CLEANED]
-    rows = rows.assign(text=joined(rows, digits=1, percent=True))
+    rows = rows.assign(text=joined(rows, digits=1, percent=True, stacked=True))
     wide = rows.pivot(index="model", columns="subset", values="text")
-    order = list(dict.fromkeys(rows["model"]))
+    order = sorted(wide.index, key=_rank)
     wide = wide.loc[order, [name for name in SUBSETS if name in wide]].reset_index()
     n = rows[(rows["subset"] == MIXED)]["n"].max()
     return show_table(
@@ -75,13 +91,14 @@ def accuracy_table(profile: str, where: Mapping, *, label: str) -> Markdown:
     )
 
 
-def accuracy_figure(profile: str, where: Mapping, *, label: str, world: str) -> Markdown:
+def accuracy_figure(profile: str, where: Mapping, *, label: str) -> Markdown:
     """Accuracy on all test pairs, with the labels as published and as cleaned."""
     table = scored_pairs(profile, where)
     rows = accuracy_rows(table, shared=where["data"] != "world")
     rows = rows[rows["subset"] == MIXED].assign(labels=lambda t: "labels: " + t["labels"])
     for column in ("value", "low", "high"):
         rows[column] = 100 * rows[column]
+    rows = rows.sort_values("model", key=lambda names: names.map(_rank), kind="stable")
     n_models = rows["model"].nunique()
 
     def draw(figure) -> None:
@@ -100,11 +117,10 @@ def accuracy_figure(profile: str, where: Mapping, *, label: str, world: str) -> 
         draw,
         profile=profile,
         size=(7.6, 1.1 + 0.34 * n_models),
-        caption=f"{world}: the same scores against the labels as published (raw) and as corrected "
-        f"(cleaned); {seeds_in_words(table)}, 95 % intervals over seeds and pairs. What a label "
-        "set counts as right moves a number as much as which model is measured.",
-        alt="Dots with intervals, one row a model, two dots a row. Null rulers lie at or near "
-        "fifty per cent; trained models lie higher, and higher on cleaned than on raw labels.",
+        caption=f"{NAMES[where['data']]}: the same scores against the labels as published "
+        f"(raw) and as corrected (cleaned); {seeds_in_words(table)}, 95 % intervals over seeds "
+        "and pairs.",
+        alt=f"Dots with intervals, one row a model. {_in_words(rows)}",
     )
 
 

@@ -115,16 +115,21 @@ def sanity_figure(profile: str) -> Markdown:
         draw,
         profile=profile,
         caption=f"{text}: {len(prompts):,} prompts over {seeds_in_words(prompts)}, mean and 95 % "
-        "interval over seeds and prompts. Each model follows gold where it was taught.",
-        alt="Dots with intervals for four quadrants. The policy's correlation is clearly positive "
-        "for topics known to both and to the policy only and near zero elsewhere; the proxy's is "
-        "positive for topics known to both and to the proxy only.",
+        "interval over seeds and prompts. A model that knows a topic lies to the right of zero.",
+        alt=f"Dots with intervals, four quadrants by two models. {_in_words(shown)}",
+    )
+
+
+def _in_words(shown: pd.DataFrame) -> str:
+    return " ".join(
+        f"{row.who}, topics known to {row.quadrant}: {number(row.value)}."
+        for row in shown.itertuples()
     )
 
 
 def sanity_wide(profile: str) -> Markdown:
     """The sanity table: claims down, quadrants across."""
-    table = sanity(profile).assign(text=lambda t: joined(t))
+    table = sanity(profile).assign(text=lambda t: joined(t, stacked=True))
     wide = table.pivot(index="claim", columns="quadrant", values="text")
     wide = wide.loc[list(SANITY_CLAIMS), list(lexicon.QUADRANTS)].reset_index()
     wide["claim"] = wide["claim"].map(SANITY_CLAIMS)

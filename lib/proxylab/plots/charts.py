@@ -65,10 +65,11 @@ def curves(
     xlabel: str,
     ylabel: str,
     log_x: bool = False,
+    ylim: tuple[float, float] | None = None,
 ) -> None:
     """One line a series over `x`, with its interval as a band and its name at the right end.
 
-    Arguments: `frame` has columns `x`, `series`, value, low, high.
+    Arguments: `frame` has columns `x`, `series`, value, low, high; `ylim` the limits of the y axis.
     """
     names = list(dict.fromkeys(frame[series]))
     ends = []
@@ -87,20 +88,25 @@ def curves(
         ticks = sorted(frame[x].unique())
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.minorticks_off()
+    if ylim is not None:
+        ax.set_ylim(*ylim)
     _end_labels(ax, ends, frame[x].max())
     ax.set_xlabel(xlabel)
     ax.set_ylabel(ylabel)
 
 
 def _end_labels(ax: Axes, ends: Sequence[tuple[float, str, str]], x: float) -> None:
-    """Names at the lines' ends, pushed apart so that none lies on another."""
+    """Names at the lines' ends, pushed apart so that none lies on another or above the axes."""
     low, high = ax.get_ylim()
-    gap, last = 0.065 * (high - low), -np.inf
-    for value, name, colour in sorted(ends):
-        last = max(value, last + gap)
+    gap = 0.085 * (high - low)
+    ends = sorted(ends, reverse=True)
+    heights = []
+    for value, _, _ in ends:  # from the top down
+        heights.append(min([value, *(last - gap for last in heights[-1:])]))
+    for (_, name, colour), height in zip(ends, heights, strict=True):
         ax.annotate(
             name,
-            (x, last),
+            (x, height),
             xytext=(6, 0),
             textcoords="offset points",
             color=colour,
