@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from proxylab.pages import cleaning, reward_models
+from proxylab.pages import cleaning, published, reward_models
 from proxylab.pages.pooling import pooled_by, pooled_mean, seed_matrix, seeds_in_words
 
 
@@ -42,7 +42,7 @@ def test_four_coins_split_evenly_three_times_in_eight():
 
 
 def test_the_papers_impossible_rows_are_named():
-    text = reward_models.impossible_sentence().data
+    text = published.impossible_sentence().data
     assert text.count("Pythia-1.4B") == 1
     assert "5 of 11 rows" in text
 
@@ -62,7 +62,7 @@ def test_opposite_pairs_are_scored_with_the_corrected_label(monkeypatch):
         }
     )
     monkeypatch.setattr(reward_models, "gather", lambda *_, **__: rows)
-    table = reward_models.scored_pairs("cpu", reward_models.WORLD)
+    table = reward_models.scored_pairs.__wrapped__("cpu", reward_models.WORLD)
     assert table["raw"].tolist()[:3] == [1, 0, 1]
     assert table["cleaned"].tolist()[:2] == [1, 1]  # the swapped label agrees with the scores
     assert math.isnan(table["cleaned"].iloc[2])  # dropped: in no cleaned set
