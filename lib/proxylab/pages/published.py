@@ -65,7 +65,8 @@ def our_tables_are_possible(profile: str, data: str) -> Markdown:
 def published_scores_table(profile: str) -> Markdown:
     """JudgeBench's five reward models, from their published scores."""
     table = gather(SCORES, "accuracy", profile=profile)
-    rows = table.assign(text=joined(table, value="accuracy", digits=1, percent=True))
+    texts = joined(table, value="accuracy", digits=1, percent=True, stacked=True)
+    rows = table.assign(text=texts)
     order = list(dict.fromkeys(rows["model"]))
     wide = rows.pivot(index="model", columns="subset", values="text").loc[order]
     columns = [*[name for name in wide if name != MIXED], MIXED]
