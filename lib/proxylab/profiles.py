@@ -55,7 +55,6 @@ class RewardModelSettings(Section):
 
     training: RewardTraining = RewardTraining()
     n_proxy_pairs: int = Field(default=8_000, ge=10)
-    max_train_pairs: int | None = Field(default=None, ge=10, description="None: all there are")
 
 
 class CleaningSettings(Section):
@@ -84,6 +83,7 @@ class Profile(Section):
     name: str
     seeds: tuple[int, ...] = Field(min_length=1)
     n_resamples: int = Field(default=1000, ge=100, description="bootstrap resamples")
+    max_text_pairs: int | None = Field(default=None, ge=10, description="of real text, to train")
     world: WorldSettings = WorldSettings()
     world_backbone: BackboneSettings = BackboneSettings()
     text_backbone: BackboneSettings = BackboneSettings()

@@ -56,7 +56,7 @@ def profile():
                 "max_new_tokens": 12,
             },
             "world_reward_model": {"n_proxy_pairs": 64, "training": training},
-            "text_reward_model": {"max_train_pairs": 30, "training": training | learns},
+            "text_reward_model": {"training": training | learns},
             "cleaning": {
                 "sweep_n_annotators": [2, 4],
                 "sweep_temperatures": [1.0],

@@ -52,6 +52,17 @@ def test_a_folder_of_real_data(hh_folder, profile):
     assert data_of_parent.train.fingerprint == data.train.fingerprint
 
 
+def test_a_profile_limits_the_training_pairs_of_real_text(hh_folder, profile):
+    few = profile.model_copy(update={"max_text_pairs": 10})
+    drawn = [study_data(str(hh_folder), few, seed).train.pairs for seed in (0, 1)]
+    assert len(drawn[0]) == 10
+    # The same pairs whatever the seed, in their order: seeds are compared on the same data.
+    pd.testing.assert_frame_equal(*drawn)
+    whole = study_data(str(hh_folder), profile, 0).train.pairs["pair_id"].tolist()
+    assert [name for name in whole if name in set(drawn[0]["pair_id"])] == list(drawn[0]["pair_id"])
+    assert len(study_data(str(hh_folder), few, 0).test.pairs) == 20  # never the test pairs
+
+
 def test_the_fingerprint_is_that_of_the_pairs_that_are_left(hh_folder, profile, tmp_path):
     """The same training file beside another test file leaves other pairs to train on."""
     data = study_data(str(hh_folder), profile, 0)

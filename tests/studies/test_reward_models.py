@@ -78,20 +78,18 @@ def test_scores_turned_by_hand():
     assert turned.to_dict("list") == expected
 
 
-def test_training_pairs_are_a_seeded_part_of_what_the_run_names(cleaned, real, profile):
-    assert len(training_pairs(TrainRewardModel(), profile, cleaned)) == 200
-    of_cleaned = training_pairs(TrainRewardModel(train_on="cleaned"), profile, cleaned)
+def test_training_pairs_are_a_seeded_part_of_what_the_run_names(cleaned, real):
+    assert len(training_pairs(TrainRewardModel(), cleaned)) == 200
+    of_cleaned = training_pairs(TrainRewardModel(train_on="cleaned"), cleaned)
     pd.testing.assert_frame_equal(of_cleaned, cleaned.cleaned("train"))
     half, again, other = (
-        training_pairs(TrainRewardModel(fraction=0.5, seed=seed), profile, cleaned)
-        for seed in (0, 0, 1)
+        training_pairs(TrainRewardModel(fraction=0.5, seed=seed), cleaned) for seed in (0, 0, 1)
     )
     assert len(half) == len(other) == 100
     assert half["pair_id"].tolist() == again["pair_id"].tolist() == sorted(half["pair_id"])
     assert set(half["pair_id"]) != set(other["pair_id"])
-    # 36 real training pairs, and the profile's limit of 30
-    assert len(training_pairs(TrainRewardModel(), profile, real)) == 30
-    assert len(training_pairs(TrainRewardModel(fraction=0.5), profile, real)) == 18
+    assert len(training_pairs(TrainRewardModel(), real)) == 36
+    assert len(training_pairs(TrainRewardModel(fraction=0.5), real)) == 18
 
 
 def test_rulers_are_known_by_name_and_gold_only_where_it_is_known(cleaned, real):
@@ -147,7 +145,7 @@ def test_a_reward_model_is_trained_once_on_the_worlds_base(cleaned, profile, mon
 
 def test_real_text_has_a_backbone_of_its_own(real, profile, monkeypatch):
     model, facts = trained_reward_model(TrainRewardModel(), profile, real)
-    assert facts["n_pairs"] == 30
+    assert facts["n_pairs"] == 36
     base, tokenizer = load_policy(backbone(profile, real.data, 0))
     assert base.config.vocab_size == len(tokenizer) == 300
     assert len(score_pairs(model, real.pairs("test"))) == 20

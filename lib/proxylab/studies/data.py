@@ -16,12 +16,12 @@ from proxylab.preferences import (
     SUBSETS,
     Preferences,
     data_folder,
+    fingerprint,
     layout_root,
     load_preferences,
     without_overlap,
 )
 from proxylab.preferences.loaders import DATA_VARIABLE, SUFFIXES
-from proxylab.preferences.schema import fingerprint
 from proxylab.profiles import Profile
 from proxylab.world import World, build_world, write_preferences
 from proxylab.world.preferences import TRUTH_FILE
@@ -66,8 +66,17 @@ def study_data(name: str, profile: Profile, seed: int) -> StudyData:
     test = load_preferences(source, split="test")
     train = load_preferences(source, split="train", subsets=_train_subsets(source))
     kept, n_overlapping = without_overlap(train.pairs, test.pairs)
+    kept = _at_most(kept, profile.max_text_pairs)
     train = Preferences(kept, train.report, train.source, fingerprint(kept))
     return StudyData(name, train, test, n_overlapping)
+
+
+def _at_most(pairs: pd.DataFrame, n: int | None) -> pd.DataFrame:
+    """`n` of the pairs in their order, the same ones for every seed; all of them if no more."""
+    if n is None or len(pairs) <= n:
+        return pairs
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:n]
+    return pairs.iloc[np.sort(chosen)].reset_index(drop=True)
 
 
 def real_data_folder(name: str = HH_RLHF) -> Path:

@@ -39,12 +39,10 @@ MODEL, FACTS_FILE = "model", "facts.json"
 RAW, CLEANED = "raw", "cleaned"
 
 
-def training_pairs(settings: TrainRewardModel, profile: Profile, cleaned: Cleaned) -> pd.DataFrame:
+def training_pairs(settings: TrainRewardModel, cleaned: Cleaned) -> pd.DataFrame:
     """The pairs that this run trains on: raw or cleaned, all of them or a seeded fraction."""
     pairs = cleaned.cleaned("train") if settings.train_on == CLEANED else cleaned.pairs("train")
-    n = round(settings.fraction * len(pairs))
-    limit = _settings(profile, cleaned.data).max_train_pairs
-    n = n if limit is None else min(n, limit)
+    n = max(1, round(settings.fraction * len(pairs)))
     chosen = np.random.default_rng([settings.seed, 9]).permutation(len(pairs))[:n]
     return pairs.iloc[np.sort(chosen)].reset_index(drop=True)
 
@@ -56,7 +54,7 @@ def trained_reward_model(
 
     Raises RewardModelSelfTestError if it fails on the pairs it was trained on.
     """
-    pairs = training_pairs(settings, profile, cleaned)
+    pairs = training_pairs(settings, cleaned)
     base = backbone(profile, cleaned.data, settings.seed)
     training = _settings(profile, cleaned.data).training.model_copy(update={"seed": settings.seed})
 
