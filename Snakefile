@@ -24,6 +24,7 @@ PYTHON = sys.executable
 BUILD = os.environ.get("PROXYLAB_BUILD", "build")
 PROFILE = load_profile(config.get("profile", "cpu"))
 PAGES = [path.stem for path in sorted(Path("notebooks/pages").glob("*.ipynb"))]
+EXPLORE = [path.stem for path in sorted(Path("notebooks/explore").glob("*.ipynb"))]
 # What draws or renders cannot change a number.
 ROOMS = sorted(
     path.stem
@@ -72,6 +73,7 @@ localrules: all, runs
 rule all:
     input:
         expand(BUILD + "/pages/{page}.ipynb", page=PAGES),
+        expand(BUILD + "/explore/{name}.ipynb", name=EXPLORE),
 
 
 rule runs:
@@ -107,3 +109,19 @@ rule page:
     shell:
         "{PYTHON} -m proxylab page notebooks/pages/{wildcards.page}.ipynb"
         " -p profile {PROFILE.name}"
+
+
+rule explore:
+    # Run as a user would, so that a notebook meant to be edited works before it is.
+    input:
+        "notebooks/explore/{name}.ipynb",
+        results_of("clean"),
+    output:
+        BUILD + "/explore/{name}.ipynb",
+    params:
+        code=code_fingerprint(*ROOMS),
+    threads: 1
+    shell:
+        "{PYTHON} -m papermill {input[0]} {output} -k python3 --no-progress-bar"
+        " -p profile {PROFILE.name} 2> {output}.log"
+        " || (cat {output}.log >&2; exit 1)"

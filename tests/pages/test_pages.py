@@ -66,3 +66,26 @@ def test_opposite_pairs_are_scored_with_the_corrected_label(monkeypatch):
     assert table["raw"].tolist()[:3] == [1, 0, 1]
     assert table["cleaned"].tolist()[:2] == [1, 1]  # the swapped label agrees with the scores
     assert math.isnan(table["cleaned"].iloc[2])  # dropped: in no cleaned set
+
+
+def test_a_gap_inside_the_noise_is_called_noise(monkeypatch):
+    found = pd.DataFrame(
+        [
+            ("small", "large", -0.1, -0.12, -0.08, 3, 3),  # apart in every seed
+            ("raw", "cleaned", 0.03, 0.01, 0.05, 2, 3),  # neither claimed nor dismissed
+            ("raw", "words", 0.0, -0.02, 0.02, 0, 3),
+        ],
+        columns=["a", "b", "value", "low", "high", "apart", "both"],
+    )
+    monkeypatch.setattr(reward_models, "comparisons", lambda *_: found)
+    text = reward_models.comparison_sentence("cpu", reward_models.WORLD).data
+    differ, noise = text.split(". ")
+    assert differ == "*small* and *large*: differ in every seed and over all of them"
+    assert noise.startswith("*raw* and *words*: cannot be told apart")
+    assert "cleaned" not in text
+
+
+def test_models_are_ranked_from_the_coin_to_the_ceiling():
+    names = ["gold", "trained on raw", "tfidf-word", "random", "longest"]
+    ranked = sorted(names, key=reward_models._rank)
+    assert ranked == ["random", "longest", "tfidf-word", "trained on raw", "gold"]

@@ -12,7 +12,7 @@ from proxylab.plots import forest, publish
 from proxylab.results import gather
 from proxylab.stats import Interval
 from proxylab.studies.reward_models import CLEANED, RAW, on_cleaned
-from proxylab.tables import interval_text, joined, number, show_table
+from proxylab.tables import joined, number, show_table
 
 TRAINED, RULERS = "train_reward_model", "measure_rulers"
 WORLD, REAL = "world", "hh-rlhf"
@@ -139,34 +139,56 @@ def accuracy_figure(profile: str, data: str, *, label: str) -> Markdown:
     )
 
 
-def comparison_table(profile: str, data: str, *, label: str) -> Markdown:
-    """The trained models and the best ruler in twos, on the same pairs."""
+@cache
+def comparisons(profile: str, data: str) -> pd.DataFrame:
+    """The trained models and the best ruler in twos: difference, limits, seeds told apart.
+
+    Columns a, b, value, low, high (fractions), apart, both (numbers of seeds).
+    """
     table, labels = scored_pairs(profile, data), LABELS[data]
-    shared = data != WORLD
     trained = [name for name in dict.fromkeys(table["model"]) if name.startswith(PREFIX)]
     names = [*trained, "tfidf-word"]
-    table = table[table["model"].isin(names)]
-    told_apart = _told_apart(table, names, labels)
     rows = []
-    for (a, b), (apart, both) in told_apart.items():
-        found = _pooled_difference(table, a, b, labels, shared=shared)
-        rows.append(
-            {
-                "a": a,
-                "b": b,
-                "difference": interval_text(found, 1, percent=True),
-                "told apart": f"{apart} of {both} seeds",
-            }
-        )
+    for (a, b), (apart, both) in _told_apart(table, names, labels).items():
+        found = _pooled_difference(table, a, b, labels, shared=data != WORLD)
+        limits = {"value": found.estimate, "low": found.low, "high": found.high}
+        rows.append({"a": a, "b": b, **limits, "apart": apart, "both": both})
+    return pd.DataFrame(rows)
+
+
+def comparison_table(profile: str, data: str, *, label: str) -> Markdown:
+    """`comparisons` as a table, in points."""
+    found = comparisons(profile, data)
+    shown = found[["a", "b"]].assign(
+        difference=joined(found, digits=1, percent=True),
+        apart=[f"{row.apart} of {row.both} seeds" for row in found.itertuples()],
+    )
     return show_table(
-        pd.DataFrame(rows),
+        shown,
         label=label,
-        caption=f"Differences in accuracy on the {labels} labels, in points, of two models on the "
-        f"same pairs: mean [95 % interval over seeds and pairs], {seeds_in_words(table)}; and in "
-        "how many seeds the exact McNemar test tells them apart after Holm's correction.",
-        names={"a": "model", "b": "less model"},
+        caption=f"Differences in accuracy on the {LABELS[data]} labels, in points, of two models "
+        "on the same pairs: mean [95 % interval over seeds and pairs], "
+        f"{seeds_in_words(scored_pairs(profile, data))}; and in how many seeds the exact McNemar "
+        "test tells them apart after Holm's correction.",
+        names={"a": "model", "b": "less model", "apart": "told apart"},
         text=("a", "b"),
     )
+
+
+def comparison_sentence(profile: str, data: str) -> Markdown:
+    """Which differences are inside the noise, in words."""
+    found = comparisons(profile, data)
+    noise = found[(found["low"] <= 0) & (found["high"] >= 0)]
+    clear = found[(found["apart"] == found["both"]) & ~found.index.isin(noise.index)]
+    parts = []
+    for rows, verdict in (
+        (clear, "differ in every seed and over all of them"),
+        (noise, "cannot be told apart: the gap is inside the noise"),
+    ):
+        pairs = [f"*{row.a}* and *{row.b}*" for row in rows.itertuples()]
+        if pairs:
+            parts.append(f"{'; '.join(pairs)}: {verdict}.")
+    return Markdown(" ".join(parts))
 
 
 def _told_apart(

@@ -137,4 +137,5 @@ def stacked_shares(
     ax.set_xlim(0, 100)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(xlabel)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(parts), columnspacing=1.1)
+    # Outside the axes and centred on the figure: long row names leave the axes little width.
+    ax.figure.legend(loc="outside upper center", ncols=len(parts), columnspacing=1.1)
