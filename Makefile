@@ -32,7 +32,7 @@ endif
 endif
 
 help: ## list the commands
-	@echo 'make <command> [PROFILE=smoke|cpu|gpu|paper] [CORES=n] [DATA=folder] [PYTHON=python3.11]'
+	@echo 'make <command> [PROFILE=smoke|cpu] [CORES=n] [DATA=folder] [PYTHON=python3.11]'
 	@echo
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	    printf '  %-10s %s\n' "$$name" "$$text"; done

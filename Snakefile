@@ -8,6 +8,7 @@ One run notebook is one job. A run is made again when its notebook, its profile 
 changes; what it shares with others (models, data) is cached and made once.
 """
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from proxylab.artifacts import code_fingerprint
 from proxylab.parameters import check_parameters, model_for
 from proxylab.profiles import load_profile
 from proxylab.results import run_folder
-from proxylab.studies.data import has_data_folder
+from proxylab.studies.data import has_data_folder, real_data_folder
 
 PYTHON = sys.executable
 BUILD = os.environ.get("PROXYLAB_BUILD", "build")
@@ -67,6 +68,18 @@ def arguments(wildcards):
     return " ".join(f"-p {name} {value}" for name, value in values.items())
 
 
+def data_stamp(wildcards):
+    """A value that changes with the folder of real data, for the runs that read it."""
+    values = PLAN[wildcards.notebook, wildcards.run_id]
+    if not has_data_folder() or values.get("data", "world") == "world" and (
+        wildcards.notebook not in ("measure_agreement", "measure_scores")
+    ):
+        return ""
+    files = sorted(path for path in real_data_folder().rglob("*") if path.is_file())
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
 localrules: all, runs
 
 
@@ -91,6 +104,7 @@ rule run:
     params:
         arguments=arguments,
         code=code_fingerprint(*ROOMS),
+        data=data_stamp,
     threads: 1
     shell:
         "{PYTHON} -m proxylab run notebooks/runs/{wildcards.notebook}.ipynb"
@@ -101,6 +115,8 @@ rule page:
     input:
         "notebooks/pages/{page}.ipynb",
         results_of(*{notebook for notebook, _ in PLAN}),
+        sorted(Path("data/paper").glob("*.csv")),
+        sorted(Path("results/shipped").rglob("result.json")),
     output:
         BUILD + "/pages/{page}.ipynb",
     params:

@@ -1,10 +1,10 @@
 """Things that take long to make and that several runs share: trained models, drawn data, scores.
 
-An artifact is a folder under `build/cache/<kind>/`, named by the hash of everything it was made
-from (settings and the code of the rooms that make it). It is made beside its place and renamed
-last, under a lock: presence means done, a killed run leaves nothing that counts as made (the next
-one clears its remains), two runs never make the same thing twice. Left out: clearing old artifacts
-(`make clean` removes them all).
+An artifact is a folder under `build/cache/<kind>/`, named by the hash of what it was made from:
+settings, the code of the rooms that make it, package versions. It is made beside its place and
+renamed last, under a lock: presence means done, a killed run leaves nothing that counts as made
+(the next one clears its remains), two runs never make the same thing twice. Left out: clearing old
+artifacts (`make clean` removes them all).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from filelock import FileLock
 from pydantic import BaseModel
 
 from proxylab.environment import build_folder
+from proxylab.results.provenance import package_versions
 
 UNFINISHED = ".unfinished-"
 KEY_FILE = "made_from.json"
@@ -38,7 +39,8 @@ def cached_artifact(
     (values that JSON can hold, or pydantic models); `code` names the rooms of the library whose
     change makes it stale. `make` gets a new empty folder; what it raises leaves nothing behind.
     """
-    key = json.dumps({**made_from, "code": code_fingerprint(*code)}, sort_keys=True, default=_plain)
+    made_with = {"code": code_fingerprint(*code), "packages": package_versions()}
+    key = json.dumps({**made_from, **made_with}, sort_keys=True, default=_plain)
     place = build_folder(root) / "cache" / kind / hashlib.sha256(key.encode()).hexdigest()[:16]
     if place.is_dir():
         return place

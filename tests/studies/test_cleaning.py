@@ -190,7 +190,7 @@ def test_what_a_cleaning_run_records(simulated, profile):
     sums = by_subset.groupby(keys)["n"].sum()
     assert of_all.set_index(keys)["n"].sort_index().to_dict() == sums.to_dict()
     agreement = agreement_table(simulated, rng=np.random.default_rng(0), n_resamples=100)
-    assert agreement["n_annotators"].tolist() == [4] * 4
+    assert agreement["n_raters"].tolist() == [4] * 4
     assert (agreement["value"] > 0.2).all()  # noise of 0.3 leaves agreement well above chance
 
 

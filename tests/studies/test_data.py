@@ -101,7 +101,7 @@ def test_without_the_four_train_splits_the_single_turn_pairs_are_used(hh_folder,
 
 
 def test_real_data_that_no_one_has_named(profile):
-    with pytest.raises(NoDataFolder, match=r"data='hh-rlhf' needs .* set PROXYLAB_DATA"):
+    with pytest.raises(NoDataFolder, match=r"hh-rlhf needs .* set PROXYLAB_DATA"):
         study_data("hh-rlhf", profile, 0)
 
 

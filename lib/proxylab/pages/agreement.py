@@ -44,7 +44,7 @@ def _agreement_row(name: str, part: pd.DataFrame) -> dict:
     return {
         "votes": name,
         "n": int(by_name.loc["alpha", "n"]),
-        "annotators": int(by_name.loc["alpha", "n_annotators"]),
+        "annotators": int(by_name.loc["alpha", "n_raters"]),
         "alpha": texts["alpha"],
         "leave-one-out": texts["leave-one-out"],
     }

@@ -7,6 +7,16 @@ from proxylab.results import MissingResults, Run, load_runs
 from proxylab.tables import escaped, markdown_table
 
 
+def notice(profile: str) -> Markdown:
+    """A warning at the top of pages whose numbers were not made to be read."""
+    if profile != "smoke":
+        return Markdown("")
+    return Markdown(
+        "::: {.callout-important}\n## A test of the machinery\n\nThese are results of the `smoke` "
+        "profile: everything ran, a few steps each. The numbers mean nothing.\n:::\n"
+    )
+
+
 def made_by(page: str, notebooks: list[str], profile: str) -> Markdown:
     """Commands, results read, profile, commit, versions and time, for these run notebooks."""
     runs = _runs(notebooks, profile)

@@ -114,8 +114,11 @@ def sanity_figure(profile: str) -> Markdown:
         "world-sanity",
         draw,
         profile=profile,
-        caption=f"{text}: {len(prompts):,} prompts over {seeds_in_words(prompts)}, mean and 95 % "
-        "interval over seeds and prompts. A model that knows a topic lies to the right of zero.",
+        caption=f"{text}, over {seeds_in_words(prompts)}: defined on "
+        f"{prompts['policy_gold'].notna().sum():,} (policy) and "
+        f"{prompts['proxy_gold'].notna().sum():,} (proxy) of {len(prompts):,} prompts, for gold "
+        "must vary within a prompt; mean and 95 % interval over seeds and prompts. "
+        "A model that knows a topic lies to the right of zero.",
         alt=f"Dots with intervals, four quadrants by two models. {_in_words(shown)}",
     )
 
@@ -141,6 +144,17 @@ def sanity_wide(profile: str) -> Markdown:
         "; mean [95 % interval over seeds and prompts]. Accuracy is on pairs of civil, complete "
         "replies that only knowledge tells apart.",
         text=("claim",),
+    )
+
+
+def seeds_note(profile: str) -> Markdown:
+    """How far intervals over this many seeds can be trusted."""
+    prompts = gather(NOTEBOOK, "prompts", profile=profile)
+    return Markdown(
+        f"::: {{.callout-note}}\n## {seeds_in_words(prompts)}\n\nSeeds differ in everything here: "
+        "facts, text, weights. With few of them an interval over seeds and prompts covers the "
+        "truth less often than it says wherever seeds differ more than prompts do; the tests "
+        "simulate by how much.\n:::\n"
     )
 
 

@@ -51,7 +51,8 @@ def missing_callout(error: MissingResults) -> str:
         "::: {.callout-note}\n## Not run yet\n\n"
         f"These numbers come from the run notebook `{error.notebook}`, which has no finished run "
         f"here. From the project's folder:\n\n```\n{error.command}\n```\n\n"
-        f"or the whole batch: `{error.batch}`.\n:::\n"
+        f"or the whole batch: `{error.batch}`. Runs on real data also need its folder: "
+        "`DATA=folder` for make, `PROXYLAB_DATA=folder` before the command.\n:::\n"
     )
 
 

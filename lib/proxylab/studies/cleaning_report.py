@@ -73,7 +73,7 @@ def agreement_rows(
             "low": interval.low,
             "high": interval.high,
             "n": interval.n,
-            "n_annotators": votes["annotator"].nunique(),
+            "n_raters": votes["annotator"].nunique(),
         }
         for name, interval in found.items()
     ]

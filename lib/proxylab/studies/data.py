@@ -87,8 +87,8 @@ def real_data_folder(name: str = HH_RLHF) -> Path:
     folder = data_folder(None if name == HH_RLHF else name)
     if folder is None:
         raise NoDataFolder(
-            f"data={name!r} needs a folder of real data: set {DATA_VARIABLE}, call "
-            "`make site DATA=folder`, or get the data first with `python data/fetch.py`"
+            f"{name} needs a folder of real data, and none is named: set {DATA_VARIABLE} or call "
+            "`make site DATA=folder`; data/README.md says what goes in it and where it comes from"
         )
     return folder
 

@@ -25,7 +25,7 @@ def agreement_of_people(
 
     relabelled: one annotator a pair is taken for the recorded label and the others relabel it.
     """
-    votes, report = READERS[settings.votes](real_data_folder())
+    votes, report = READERS[settings.votes](real_data_folder() / settings.votes)
     rng = np.random.default_rng([settings.seed, 12])
     rows = agreement_rows(votes, split="all", rng=rng, n_resamples=profile.n_resamples)
     relabelled = category_counts(relabel_one_out(votes, rng))

@@ -69,7 +69,7 @@ def trained_reward_model(
         "reward-model",
         {"base": base.name, "training": training, "pairs": ids},
         make,
-        code=("rewards",),
+        code=("rewards", "preferences", "studies/reward_models"),
     )
     model = SequenceClassifierReward.load(folder / MODEL, name=settings.train_on)
     self_test(model, pairs=pairs)
@@ -84,7 +84,7 @@ def backbone(profile: Profile, data: StudyData, seed: int) -> Path:
         "text-base",
         {"backbone": profile.text_backbone, "train": data.train.fingerprint, "seed": seed},
         lambda folder: _pretrain_on_text(profile, data, seed, folder),
-        code=("policies",),
+        code=("policies", "preferences", "studies/reward_models"),
     )
 
 

@@ -27,7 +27,7 @@ from proxylab.world.demonstrations import (
     proxy_preferences,
 )
 
-CODE = ("world", "policies")
+CODE = ("world", "policies", "studies/world_models")
 MODEL = "model"
 
 
@@ -124,7 +124,7 @@ def _proxy(profile: Profile, seed: int) -> Path:
         "world-proxy",
         {"base": base.name, "reward_model": settings, "seed": seed},
         lambda folder: _train_proxy(profile, seed, base, folder / MODEL),
-        code=("world", "rewards"),
+        code=(*CODE, "rewards"),
     )
     return made / MODEL
 
