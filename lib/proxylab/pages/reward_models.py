@@ -237,9 +237,9 @@ def circularity_sentence(profile: str) -> Markdown:
         for name in ("tfidf-word", "longest")
     }
     return Markdown(
-        "::: {.callout-warning}\n## Labels that a model made flatter models of its kind\n\n"
+        "::: {.callout-warning}\n## Labels made by models\n\n"
         f"Linear models over words are right on {texts['tfidf-word']}: the committee that cleaned "
-        "the labels is made of such models. Even the rule that the longest reply wins goes from "
+        "the labels is made of such models. The rule that the longest reply wins goes from "
         f"{texts['longest'].replace(' and ', ' to ')}. An accuracy on model-made labels measures "
         "likeness to the labeller. The raw labels are the result here.\n:::\n"
     )

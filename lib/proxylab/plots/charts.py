@@ -24,12 +24,11 @@ def forest(
     xlabel: str,
     reference: float | None = None,
     reference_label: str = "",
-    paper: pd.Series | None = None,
 ) -> None:
     """One line a row with its estimate and interval; series side by side in a row.
 
     Arguments: `frame` has columns `rows`, value, low, high and, if given, `series`; `reference`
-    draws a vertical line (chance, say); `paper` maps rows to the paper's value, drawn as a cross.
+    draws a vertical line (chance, say).
     """
     names = list(dict.fromkeys(frame[rows]))
     groups = [None] if series is None else list(dict.fromkeys(frame[series]))
@@ -42,17 +41,11 @@ def forest(
         spread = np.vstack([part["value"] - part["low"], part["high"] - part["value"]])
         style = {"fmt": MARKERS[i], "color": COLOURS[i], "ms": 5, "lw": 1.4, "capsize": 2}
         ax.errorbar(part["value"], y, xerr=np.abs(spread), label=group, **style)
-    if paper is not None:
-        known = [name for name in names if name in paper.index]
-        y = [names.index(name) for name in known]
-        ax.plot(paper[known], y, "x", color=GREY, ms=7, mew=1.8, label="paper")
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel(xlabel)
-    if ax.get_legend_handles_labels()[0] and (
-        len(groups) > 1 or paper is not None or reference_label
-    ):
+    if len(groups) > 1 or reference_label:
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
