@@ -1,0 +1,78 @@
+"""Biases by name, so that a run's parameters can say which it injects and how much.
+
+Left out: discovery of files; a bias of one's own is known once the file that registers it has been
+imported.
+"""
+
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any
+
+from proxylab.bias.data import (
+    AmbiguityFlips,
+    CoverageGap,
+    FormatMarks,
+    SycophancyPrefix,
+    UniformFlips,
+)
+from proxylab.bias.interface import Bias, DataBias, ScoreBias
+from proxylab.bias.scores import LengthBias, RefusalBias, Saturation, ScoreNoise, SignFlip
+from proxylab.names import missing_name
+
+BIASES: dict[str, type[DataBias] | type[ScoreBias]] = {
+    bias.name: bias
+    for bias in (
+        CoverageGap,
+        UniformFlips,
+        AmbiguityFlips,
+        SycophancyPrefix,
+        FormatMarks,
+        LengthBias,
+        RefusalBias,
+        ScoreNoise,
+        Saturation,
+        SignFlip,
+    )
+}
+
+
+def register_bias(bias: type[Bias]) -> type[Bias]:
+    """Make a class known to `make_bias` by its `name`; a decorator, and returns the class.
+
+    A class of the same module and name is replaced, as when a notebook's cell runs again.
+    Raises ValueError if it is no frozen dataclass of a DataBias or ScoreBias with `name` and
+    `unit`, or if another class has its name.
+    """
+    frozen = is_dataclass(bias) and bias.__dataclass_params__.frozen
+    if not (frozen and issubclass(bias, DataBias | ScoreBias)):
+        raise ValueError(f"{bias.__name__} must be a frozen dataclass of DataBias or ScoreBias")
+    for attribute in ("name", "unit"):
+        if not isinstance(getattr(bias, attribute, None), str):
+            raise ValueError(f"{bias.__name__} needs a ClassVar[str] `{attribute}`")
+    known = BIASES.get(bias.name)
+    if known is not None and _place(known) != _place(bias):
+        raise ValueError(f"the name {bias.name!r} of {bias.__name__} is {known.__name__}'s already")
+    BIASES[bias.name] = bias
+    return bias
+
+
+def make_bias(name: str, dose: float, **options: Any) -> DataBias | ScoreBias:
+    """The bias of that name and dose; a list among the options counts as a tuple.
+
+    Raises ValueError for a name or an option that is not known, with the nearest one that is, and
+    for an option that is needed and not given.
+    """
+    if name not in BIASES:
+        raise ValueError(missing_name("bias", name, BIASES))
+    known = {field.name: field for field in fields(BIASES[name]) if field.name != "dose"}
+    for option in options:
+        if option not in known:
+            raise ValueError(f"bias {name!r}: {missing_name('option', option, known)}")
+    for option, field in known.items():
+        if option not in options and field.default is field.default_factory is MISSING:
+            raise ValueError(f"bias {name!r} needs the option {option!r}")
+    values = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
+    return BIASES[name](dose=dose, **values)
+
+
+def _place(bias: type[Bias]) -> tuple[str, str]:
+    return bias.__module__, bias.__qualname__
