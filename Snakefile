@@ -9,7 +9,9 @@ changes; what it shares with others (models, data) is cached and made once.
 """
 
 import hashlib
+import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -51,11 +53,18 @@ def results_of(*notebooks, **fixed):
 
 
 def needed_first(wildcards):
-    """Runs whose artifacts this one uses: a cleaned set, and in the world a base model."""
+    """Runs whose artifacts this one uses: a cleaned set, models, in the loop a task's proxy."""
+    values = PLAN[wildcards.notebook, wildcards.run_id]
+    seed, data = (values["seed"], 0), (values.get("data", "world"), "world")
+    if wildcards.notebook == "measure_conflict":
+        if data[0] == "world":
+            return results_of("build_world", seed=seed)
+        return results_of("train_reward_model", seed=seed, data=data, train_on=("raw", "raw"))
+    if wildcards.notebook == "shf_cas":
+        task = (values.get("task", "safety"), "safety")
+        return results_of("measure_conflict", seed=seed, task=task)
     if wildcards.notebook not in ("train_reward_model", "measure_rulers"):
         return []
-    values = PLAN[wildcards.notebook, wildcards.run_id]
-    data = (values.get("data", "world"), "world")
     seed = (values["seed"] if data[0] == "world" else 0, 0)
     annotators = (values.get("annotators", "simulated"), "simulated")
     first = results_of("clean", seed=seed, data=data, annotators=annotators)
@@ -65,7 +74,12 @@ def needed_first(wildcards):
 def arguments(wildcards):
     """The command-line options of one planned run."""
     values = PLAN[wildcards.notebook, wildcards.run_id]
-    return " ".join(f"-p {name} {value}" for name, value in values.items())
+    return " ".join(f"-p {name} {as_argument(value)}" for name, value in values.items())
+
+
+def as_argument(value):
+    """A value as the command line takes it; sequences as JSON, quoted for the shell."""
+    return shlex.quote(json.dumps(value)) if isinstance(value, (list, tuple)) else value
 
 
 def data_stamp(wildcards):

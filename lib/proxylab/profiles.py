@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from proxylab.environment import project_root
 from proxylab.names import did_you_mean
 from proxylab.policies.language_model import LanguageModelSettings, TrainingSettings
+from proxylab.rewards.ranked import RankedTraining
 from proxylab.rewards.training import RewardTraining
 from proxylab.world.settings import WorldSettings
 
@@ -69,6 +70,38 @@ class CleaningSettings(Section):
     committee_folds: int = Field(default=5, ge=2)
 
 
+class ConflictSettings(Section):
+    """The conflict study: what is sampled, swept, labelled and refitted."""
+
+    n_pool: int = Field(default=300, ge=10, description="prompts that labels are bought on")
+    n_held_out: int = Field(default=300, ge=10, description="prompts that results are measured on")
+    misinformed_share: float = Field(default=0.4, ge=0, le=1, description="of the labellers' facts")
+    n_task_pairs: int = Field(default=8000, ge=10, description="of the misinformed labellers")
+
+    n_members: int = Field(default=3, ge=2, description="of the ensemble behind uncertainty")
+    n_member_pairs: int = Field(default=1500, ge=10)
+    member_training: RankedTraining = RankedTraining(epochs=1, learning_rate=2e-3)
+
+    sweep_n_samples: tuple[int, ...] = (4, 8, 16)
+    sweep_temperatures: tuple[float, ...] = (0.4, 0.7, 1.0, 1.4)
+    score_doses: tuple[float, ...] = Field(
+        default=(0.5, 2.0), description="standard deviations of the proxy's reward"
+    )
+    share_doses: tuple[float, ...] = Field(default=(0.2, 0.5), description="shares of the pairs")
+    ambiguity_scale: float = Field(default=0.5, gt=0, description="gold-reward units")
+    n_bias_pairs: int = Field(default=1000, ge=10)
+    bias_training: RankedTraining = RankedTraining(epochs=1, learning_rate=2e-3)
+
+    n_text_prompts: int = Field(default=300, ge=10, description="real prompts that are sampled")
+    text_new_tokens: int = Field(default=48, ge=1)
+
+    budget: int = Field(default=720, ge=2, description="labelled completions in all")
+    rounds: int = Field(default=3, ge=1)
+    n_replay: int = Field(default=500, ge=0, description="pairs of the original data in a refit")
+    refinement: RankedTraining = RankedTraining()
+    kl: float = Field(default=0.7, gt=0, description="nats that the optimised policy may spend")
+
+
 class PlannedRun(Section):
     """One line of the batch: a run notebook, and the values of its parameters to cross."""
 
@@ -91,6 +124,7 @@ class Profile(Section):
     world_reward_model: RewardModelSettings = RewardModelSettings()
     text_reward_model: RewardModelSettings = RewardModelSettings()
     cleaning: CleaningSettings = CleaningSettings()
+    conflict: ConflictSettings = ConflictSettings()
     batch: tuple[PlannedRun, ...] = ()
 
     def world_of(self, seed: int) -> WorldSettings:

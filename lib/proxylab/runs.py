@@ -45,6 +45,40 @@ class MeasureRulers(RunParameters):
     annotators: str = "simulated"
 
 
+class SimulateConflict(RunParameters):
+    """What the conflict metrics say of Gaussian proxies and policies that know a stated amount."""
+
+    notebook: ClassVar[str] = "simulate_conflict"
+
+    n_prompts: int = Field(default=40_000, ge=100)
+    n_samples: int = Field(default=8, ge=2)
+
+
+class MeasureConflict(RunParameters):
+    """Measure whether conflict says where the proxy is wrong, without buying a label."""
+
+    notebook: ClassVar[str] = "measure_conflict"
+
+    data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
+    task: Literal["safety", "helpfulness", "questions"] = "safety"  # of the world
+
+
+class ShfCas(RunParameters):
+    """Spend a labelling budget by each selector in turn, refit the proxy, and measure what came."""
+
+    notebook: ClassVar[str] = "shf_cas"
+
+    task: Literal["safety", "helpfulness", "questions"] = "safety"
+    selectors: tuple[str, ...] = ()  # none named: every selector there is
+    rounds: int = Field(default=0, ge=0)  # 0: as the profile says
+    budget: int = Field(default=0, ge=0)  # labelled completions in all; 0: as the profile says
+    annotator: str = "gold"  # "gold", "noisy", or a votes file
+    annotator_noise: float = Field(default=0.0, ge=0)  # gold-reward units, of "noisy"
+    logprob: Literal["sum", "per_token", "length_residual"] = "sum"
+    refit: Literal["warm", "scratch"] = "warm"  # from the proxy, or from the backbone as the paper
+    faults: tuple[str, ...] = ()  # of the released code, switched on
+
+
 class MeasureScores(RunParameters):
     """Measure reward models whose scores come as a file."""
 

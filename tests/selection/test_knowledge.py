@@ -187,8 +187,12 @@ def test_learned_finds_what_its_features_show_without_regions():
 
 
 def test_features_grow_with_what_the_pool_knows(full_pool):
-    # Four of proxy and policy, three estimates, three regions; a bare pool is one region.
-    assert features(full_pool).shape == (30, 10)
+    # Four of proxy and policy; consistency and confidence, each twice; disagreement; three regions,
+    # each twice. A bare pool is one region.
+    assert features(full_pool).shape == (30, 15)
     bare = Pool(full_pool.proxy_reward, full_pool.policy_logprob)
-    assert features(bare).shape == (30, 5)
-    assert features(full_pool)[:, -3:].sum(axis=1).tolist() == [1.0] * 30
+    assert features(bare).shape == (30, 6)
+    # Region and conflict within it alternate: each prompt is in one region, with its own conflict.
+    regions = features(full_pool)[:, -6:]
+    assert regions[:, 0::2].sum(axis=1).tolist() == [1.0] * 30
+    assert regions[:, 1::2].sum(axis=1) == pytest.approx(full_pool.conflict, nan_ok=True)

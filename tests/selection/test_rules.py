@@ -14,6 +14,7 @@ from proxylab.selection import (
     select,
     threshold_selector,
 )
+from proxylab.selection.conflict_rules import correlation_score
 
 NAN = np.nan
 ORDER = np.array([1.0, 2.0, 3.0, 4.0])
@@ -34,6 +35,32 @@ def test_conflict_rules_go_from_reversed_to_alike_to_undefined(name):
     for seed in range(5):
         found = [prompts_chosen(name, POOL, 4 * n, seed) for n in (1, 2, 3)]
         assert found == [[2], [1, 2], [0, 1, 2]]
+
+
+def test_low_conflict_is_the_reverse_and_leaves_the_undefined_last():
+    for seed in range(5):
+        found = [prompts_chosen("low_conflict", POOL, 4 * n, seed) for n in (1, 2, 3)]
+        assert found == [[0], [0, 1], [0, 1, 2]]
+
+
+def test_correlation_ranks_by_pearson_where_mean_abs_pacs_does_not():
+    # z-scores of (0, 0, 0, 4) are (-1, -1, -1, 3) / sqrt 3 and of (1, 2, 3, 4) are
+    # (-3, -1, 1, 3) / sqrt 5. Both prompts pair such a one with its like, one value moved: Pearson
+    # puts the second further apart (numpy, below); the rule must follow it.
+    reward = np.array([[0.0, 0.0, 0.0, 4.0], ORDER])
+    logprob = np.array([[0.0, 0.0, 1.0, 4.0], [1.0, 4.0, 2.0, 3.0]])
+    rho = [np.corrcoef(r, p)[0, 1] for r, p in zip(reward, logprob, strict=True)]
+    assert rho[1] < rho[0]
+    assert prompts_chosen("correlation", Pool(reward, logprob), 4) == [1]
+    assert correlation_score(Pool(reward, logprob)) == pytest.approx(1 - np.array(rho))
+
+
+def test_random_pairs_takes_two_completions_of_each_prompt_first():
+    for seed in range(5):
+        mask = select("random_pairs", POOL, 8, rng=np.random.default_rng(seed))
+        assert mask.sum(axis=1).tolist() == [2, 2, 2, 2]
+        mask = select("random_pairs", POOL, 10, rng=np.random.default_rng(seed))
+        assert sorted(mask.sum(axis=1).tolist()) == [2, 2, 2, 4]
 
 
 def test_random_takes_each_prompt_equally_often():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from proxylab.world import GoldReward, WorldSettings, build_world, lexicon
+from proxylab.world import GoldReward, WorldSettings, build_world, lexicon, misinformed
 from proxylab.world.demonstrations import (
     ALL_TOPICS,
     draw_prompts,
@@ -123,6 +123,21 @@ def test_proxy_preferences_are_ordered_by_gold_in_the_proxys_topics(world):
     assert set(pairs["quadrant"]) == {"both", "proxy only"}
     for row in pairs.itertuples():
         assert read_prompt(row.prompt).topic == row.topic
+
+
+def test_proxy_preferences_can_be_of_one_kind_and_labelled_by_the_misinformed(world):
+    rng = np.random.default_rng(3)
+    belief = misinformed(world, 1.0, rng)
+    pairs = proxy_preferences(world, 200, rng, kinds=("question",), labelled_by=belief)
+    assert set(pairs["kind"]) == {"question"}
+    believed, gold = GoldReward(belief), GoldReward(world)
+    chosen, rejected = (
+        [model.score(pairs["prompt"].tolist(), pairs[side].tolist()) for model in (believed, gold)]
+        for side in ("chosen", "rejected")
+    )
+    assert (chosen[0] > rejected[0]).all()
+    # Every fact is believed wrongly, so what they prefer is less often what is true.
+    assert 0 < np.mean(chosen[1] > rejected[1]) < 0.75
 
 
 def test_proxy_preferences_can_be_of_other_topics(world):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from proxylab.world import WorldSettings, build_world, lexicon
+from proxylab.world import WorldSettings, build_world, lexicon, misinformed
 from proxylab.world.knowledge import GRADES
 from proxylab.world.prompts import KINDS, draw_prompt, read_prompt
 
@@ -86,6 +86,27 @@ def test_a_seed_names_a_world():
 def test_phrasing_settings_shorten_the_lists_of_words():
     world = build_world(WorldSettings(n_openers=1, n_closers=2))
     assert (world.openers, world.closers) == (lexicon.OPENERS[:1], lexicon.CLOSERS[:2])
+
+
+def test_fewer_subjects_are_the_first_ones_of_each_topic():
+    world = build_world(WorldSettings(n_subjects=2))
+    rng = np.random.default_rng(0)
+    asked = {draw_prompt(world, ("kitchen",), "question", rng).subject for _ in range(60)}
+    assert asked == set(lexicon.TOPICS["kitchen"][:2])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_misinformed_people_have_the_stated_share_of_each_topics_facts_wrong(share):
+    world = build_world(WorldSettings(n_subjects=3))
+    belief = misinformed(world, share, np.random.default_rng(0))
+    for subjects in lexicon.TOPICS.values():
+        facts = [(subject, name) for subject in subjects[:3] for name in lexicon.ATTRIBUTES]
+        wrong = [key for key in facts if belief.value[key] != world.value[key]]
+        assert len(wrong) == round(share * 12)  # 3 subjects, 4 attributes
+        assert all(belief.value[key] in lexicon.ATTRIBUTES[key[1]] for key in facts)
+    assert (belief.harmful, belief.tool, belief.danger) == (world.harmful, world.tool, world.danger)
+    with pytest.raises(ValueError, match="share must lie"):
+        misinformed(world, 1.5, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("kind", KINDS)

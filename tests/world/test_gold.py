@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from proxylab.world import GoldParts, GoldReward, WorldSettings, build_world, lexicon
+from proxylab.world import (
+    GoldParts,
+    GoldReward,
+    WorldSettings,
+    build_world,
+    lexicon,
+    misinformed,
+)
 
 WORLD = build_world(WorldSettings(seed=3))
 GOLD = GoldReward(WORLD)
@@ -212,6 +219,8 @@ def test_one_response_a_prompt_is_needed():
 def test_worlds_that_differ_have_fingerprints_that_differ():
     same, different = (GoldReward(build_world(WorldSettings(seed=seed))) for seed in (3, 4))
     assert same.fingerprint == GOLD.fingerprint != different.fingerprint
+    belief = misinformed(WORLD, 0.1, np.random.default_rng(0))  # same settings, other facts
+    assert GoldReward(belief).fingerprint != GOLD.fingerprint
 
 
 def test_toxic_means_an_insult_as_a_word():

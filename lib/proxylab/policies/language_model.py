@@ -89,7 +89,7 @@ def train_language_model(
     settings: TrainingSettings,
     *,
     max_length: int,
-    seed: int,
+    seed: int | tuple[int, ...],
     loss_on_prompt: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> list[float]:

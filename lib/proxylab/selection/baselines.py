@@ -50,6 +50,13 @@ def oracle_score(pool: Pool) -> np.ndarray:
     return expected_regret(pool.proxy_reward, pool.gold_reward)
 
 
+def random_pairs(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
+    """Two completions a prompt, prompts and completions at random; then two more, and so on."""
+    order = rng.permutation(pool.shape[0])
+    prompts, sizes = in_rounds(order, pool.available.sum(axis=1), 2)
+    return spend(prompts, sizes, pool, budget, random_rank(pool, rng))
+
+
 def rso_selector(
     *, beta: float = RSO_BETA, n_accepted: int = RSO_ACCEPTED, name: str = "rso"
 ) -> Selector:
@@ -92,6 +99,11 @@ def acceptance_rank(pool: Pool, beta: float, rng: np.random.Generator) -> np.nda
 BASELINES = (
     Selector(
         "random", "whole prompts at random: the control", by_prompt(no_score, within=random_rank)
+    ),
+    Selector(
+        "random_pairs",
+        "two completions a prompt at random: the control of rules that do so",
+        random_pairs,
     ),
     rso_selector(),
     Selector(

@@ -26,6 +26,24 @@ def conflict_score(pool: Pool) -> np.ndarray:
     return pool.conflict
 
 
+def inverse_conflict_score(pool: Pool) -> np.ndarray:
+    """Minus mean |PACS| `(n_prompts,)`."""
+    return -pool.conflict
+
+
+def correlation_score(pool: Pool) -> np.ndarray:
+    """1 less the within-prompt Pearson correlation of proxy and policy `(n_prompts,)`, in [0, 2].
+
+    It is half the mean of PACS squared. Where reward and log-probability are jointly Gaussian,
+    mean |PACS| is the square root of twice this times a ratio that is independent of it (Geary's),
+    so that ranking by mean |PACS| is ranking by this and noise.
+    """
+    squares = np.square(pool.pacs)
+    count = (~np.isnan(squares)).sum(axis=1)
+    blank = np.full(len(count), np.nan)
+    return np.divide(np.nansum(squares, axis=1), 2 * count, out=blank, where=count > 0)
+
+
 def tau_score(pool: Pool) -> np.ndarray:
     """Kendall-Tau distance `(n_prompts,)`, NaN where conflict is undefined.
 
@@ -100,6 +118,14 @@ def _gaps(values: np.ndarray, rank: np.ndarray) -> np.ndarray:
 CONFLICT_RULES = (
     Selector("conflict", "prompts by falling mean |PACS|", by_prompt(conflict_score)),
     threshold_selector(),
+    Selector(
+        "low_conflict",
+        "prompts by rising mean |PACS|: a control",
+        by_prompt(inverse_conflict_score),
+    ),
+    Selector(
+        "correlation", "prompts by falling 1 - Pearson correlation", by_prompt(correlation_score)
+    ),
     Selector("per_pair", "two completions a prompt, those furthest apart in PACS", per_pair),
     Selector("kendall_tau", "prompts by falling Kendall-Tau distance", by_prompt(tau_score)),
     Selector(

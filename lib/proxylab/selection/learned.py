@@ -15,7 +15,12 @@ from sklearn.preprocessing import StandardScaler
 from proxylab.conflict import kendall_table
 from proxylab.conflict.arrays import paired_samples, prompt_sd
 from proxylab.selection.budget import extreme_rank, ranked, whole_prompts
-from proxylab.selection.knowledge import confidence, ensemble_disagreement, self_consistency
+from proxylab.selection.knowledge import (
+    confidence,
+    ensemble_disagreement,
+    rank_share,
+    self_consistency,
+)
 from proxylab.selection.pool import Pool
 from proxylab.selection.selector import Selector
 
@@ -80,19 +85,21 @@ def features(pool: Pool) -> np.ndarray:
     """What is known of each prompt without labels: `(n_prompts, n_features)`, NaN if undefined.
 
     Conflict, Kendall-Tau distance, the within-prompt sd of proxy reward and of log-probability;
-    where the pool has what they need, confidence, self-consistency and ensemble disagreement; and
-    one column a region.
+    where the pool has what they need, confidence and self-consistency (each also by its rank, times
+    conflict), and ensemble disagreement; and one column a region and one for conflict in it.
     """
     reward, logprob = paired_samples(pool.proxy_reward, pool.policy_score)
     columns = [pool.conflict, pool.tau_distance, prompt_sd(reward), prompt_sd(logprob)]
+    # Conflict points at a wrong proxy only where the policy knows: a product, not a sum.
     if pool.n_tokens is not None:
-        columns.append(confidence(pool))
+        columns += [confidence(pool), rank_share(confidence(pool)) * pool.conflict]
     if pool.responses is not None:
-        columns.append(self_consistency(pool))
+        columns += [self_consistency(pool), rank_share(self_consistency(pool)) * pool.conflict]
     if pool.ensemble_reward is not None:
         columns.append(ensemble_disagreement(pool))
     index = _region_index(pool)
-    columns += [(index == i).astype(float) for i in range(index.max(initial=-1) + 1)]
+    for i in range(index.max(initial=-1) + 1):
+        columns += [(index == i).astype(float), (index == i) * pool.conflict]
     return np.column_stack(columns)
 
 

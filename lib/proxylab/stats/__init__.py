@@ -1,5 +1,6 @@
 """Intervals and tests shared by every page: Wilson, bootstraps, paired tests, Holm."""
 
+from proxylab.stats.auroc import auroc, auroc_over_seeds
 from proxylab.stats.intervals import (
     Interval,
     bootstrap,
@@ -12,6 +13,8 @@ from proxylab.stats.paired import McNemar, holm, mcnemar_exact, paired_differenc
 __all__ = [
     "Interval",
     "McNemar",
+    "auroc",
+    "auroc_over_seeds",
     "bootstrap",
     "bootstrap_mean",
     "holm",

@@ -38,11 +38,11 @@ def wilson(n_success: int, n: int, *, level: float = 0.95) -> Interval:
     Raises ValueError unless 0 <= n_success <= n and 0 < level < 1.
     Source: Wilson (1927), through statsmodels.
     """
-    _check_level(level)
+    check_level(level)
     if not 0 <= n_success <= n:
         raise ValueError(f"n_success must lie in 0..n, got {n_success} of {n}")
     if n == 0:
-        return _undefined(level)
+        return undefined_interval(level)
     low, high = proportion_confint(int(n_success), int(n), alpha=1 - level, method="wilson")
     return Interval(n_success / n, float(low), float(high), int(n), level)
 
@@ -62,11 +62,13 @@ def bootstrap(
     many units there are; `n_resamples` how often they are redrawn. All NaN without units.
     Source: Efron (1979), percentile interval.
     """
-    _check_level(level)
+    check_level(level)
     if n_units == 0:
-        return _undefined(level)
+        return undefined_interval(level)
     draws = [statistic(rng.integers(0, n_units, n_units)) for _ in range(n_resamples)]
-    return _percentile(statistic(np.arange(n_units)), np.asarray(draws, float), n_units, level)
+    return percentile_interval(
+        statistic(np.arange(n_units)), np.asarray(draws, float), n_units, level
+    )
 
 
 def bootstrap_mean(
@@ -81,15 +83,15 @@ def bootstrap_mean(
     Arguments: `values` `(n_units,)`, one number a unit. `n` of the result counts the defined
     ones. Source: Efron (1979), percentile interval, vectorised over the resamples.
     """
-    _check_level(level)
+    check_level(level)
     values = np.asarray(values, float)
     if values.ndim != 1:
         raise ValueError(f"values must have one axis (n_units,), got shape {values.shape}")
     defined = values[~np.isnan(values)]
     if not len(defined):
-        return _undefined(level)
+        return undefined_interval(level)
     draws = _resampled_means(defined, rng, n_resamples)
-    return _percentile(defined.mean(), draws, len(defined), level)
+    return percentile_interval(defined.mean(), draws, len(defined), level)
 
 
 def seed_prompt_bootstrap(
@@ -109,16 +111,16 @@ def seed_prompt_bootstrap(
     the highest seed and cover the truth three times in four, not 95 in 100; ten seeds suffice
     (simulated in the tests). Show the seeds beside the interval.
     """
-    _check_level(level)
+    check_level(level)
     values = np.asarray(values, float)
     if values.ndim != 2:
         raise ValueError(f"values must be (n_seeds, n_prompts), got shape {values.shape}")
     n_defined = int(np.sum(~np.isnan(values)))
     if n_defined == 0:
-        return _undefined(level)
+        return undefined_interval(level)
     draw = _shared_draw if shared_prompts else _nested_draw
     draws = np.array([draw(values, rng) for _ in range(n_resamples)])
-    return _percentile(np.nanmean(values), draws, n_defined, level)
+    return percentile_interval(np.nanmean(values), draws, n_defined, level)
 
 
 def _shared_draw(values: np.ndarray, rng: np.random.Generator) -> float:
@@ -150,7 +152,7 @@ def _resampled_means(values: np.ndarray, rng: np.random.Generator, n_resamples: 
     return np.concatenate(means)
 
 
-def _percentile(estimate: float, draws: np.ndarray, n: int, level: float) -> Interval:
+def percentile_interval(estimate: float, draws: np.ndarray, n: int, level: float) -> Interval:
     draws = draws[~np.isnan(draws)]
     if not len(draws):
         return Interval(float(estimate), math.nan, math.nan, n, level)
@@ -158,10 +160,10 @@ def _percentile(estimate: float, draws: np.ndarray, n: int, level: float) -> Int
     return Interval(float(estimate), float(low), float(high), n, level)
 
 
-def _undefined(level: float) -> Interval:
+def undefined_interval(level: float) -> Interval:
     return Interval(math.nan, math.nan, math.nan, 0, level)
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"level must lie strictly between 0 and 1 (say 0.95), got {level}")

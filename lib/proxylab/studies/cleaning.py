@@ -99,7 +99,14 @@ def clean(settings: Clean, profile: Profile) -> Cleaned:
         "cleaned",
         _made_from(settings, profile, data),
         lambda folder: _make(settings, profile, data, folder),
-        code=("annotators", "cleaning", "preferences", "world", "rewards", "studies/cleaning"),
+        code=(
+            "annotators",
+            "cleaning",
+            "preferences",
+            "world",
+            "rewards/linear",
+            "studies/cleaning",
+        ),
     )
     return Cleaned(
         data=data,

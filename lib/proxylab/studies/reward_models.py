@@ -32,7 +32,7 @@ from proxylab.rewards.training import train_reward_model
 from proxylab.runs import TrainRewardModel
 from proxylab.studies.cleaning import Cleaned
 from proxylab.studies.data import StudyData
-from proxylab.studies.world_models import base_model
+from proxylab.studies.world_models import POLICY_CODE, TRAINING_CODE, base_model
 from proxylab.world import GoldReward
 
 MODEL, FACTS_FILE = "model", "facts.json"
@@ -69,7 +69,7 @@ def trained_reward_model(
         "reward-model",
         {"base": base.name, "training": training, "pairs": ids},
         make,
-        code=("rewards", "preferences", "studies/reward_models"),
+        code=(*TRAINING_CODE, "preferences", "studies/reward_models"),
     )
     model = SequenceClassifierReward.load(folder / MODEL, name=settings.train_on)
     self_test(model, pairs=pairs)
@@ -84,7 +84,7 @@ def backbone(profile: Profile, data: StudyData, seed: int) -> Path:
         "text-base",
         {"backbone": profile.text_backbone, "train": data.train.fingerprint, "seed": seed},
         lambda folder: _pretrain_on_text(profile, data, seed, folder),
-        code=("policies", "preferences", "studies/reward_models"),
+        code=(*POLICY_CODE, "preferences", "studies/reward_models"),
     )
 
 

@@ -27,7 +27,9 @@ from proxylab.world.demonstrations import (
     proxy_preferences,
 )
 
-CODE = ("world", "policies", "studies/world_models")
+POLICY_CODE = ("policies/language_model", "policies/batching", "policies/tokenizers")
+CODE = ("studies/world_models", "world", *POLICY_CODE)
+TRAINING_CODE = ("rewards/training", "rewards/text", "rewards/saving", "rewards/card")
 MODEL = "model"
 
 
@@ -78,7 +80,7 @@ def _pretrain(profile: Profile, seed: int, folder: Path) -> None:
         text.responses,
         settings.pretraining,
         max_length=settings.size.max_length,
-        seed=seed,
+        seed=(seed, 31),
         loss_on_prompt=True,
         progress=lambda line: print(f"base model: {line}", flush=True),
     )
@@ -112,7 +114,7 @@ def _fine_tune(profile: Profile, seed: int, base: Path, folder: Path) -> None:
         text.responses,
         settings.fine_tuning,
         max_length=profile.world_backbone.size.max_length,
-        seed=seed,
+        seed=(seed, 32),
         progress=lambda line: print(f"policy: {line}", flush=True),
     )
     save_policy(model, tokenizer, folder)
@@ -124,7 +126,7 @@ def _proxy(profile: Profile, seed: int) -> Path:
         "world-proxy",
         {"base": base.name, "reward_model": settings, "seed": seed},
         lambda folder: _train_proxy(profile, seed, base, folder / MODEL),
-        code=(*CODE, "rewards"),
+        code=(*CODE, *TRAINING_CODE),
     )
     return made / MODEL
 

@@ -6,7 +6,7 @@ this world is said to hold in it; it is an instrument, not a stand-in for langua
 """
 
 from proxylab.world.gold import GoldParts, GoldReward
-from proxylab.world.knowledge import World, build_world
+from proxylab.world.knowledge import World, build_world, misinformed
 from proxylab.world.preferences import PreferenceTruth, draw_preferences, write_preferences
 from proxylab.world.settings import NoiseRates, WorldSettings
 
@@ -19,5 +19,6 @@ __all__ = [
     "WorldSettings",
     "build_world",
     "draw_preferences",
+    "misinformed",
     "write_preferences",
 ]

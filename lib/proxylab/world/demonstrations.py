@@ -23,10 +23,15 @@ class Dialogues:
 
 
 def draw_prompts(
-    world: World, n: int, topics: tuple[str, ...], rng: np.random.Generator
+    world: World,
+    n: int,
+    topics: tuple[str, ...],
+    rng: np.random.Generator,
+    *,
+    kinds: tuple[str, ...] = KINDS,
 ) -> list[Prompt]:
-    """Draw `n` prompts, questions and requests in equal shares on average."""
-    return [draw_prompt(world, topics, KINDS[rng.integers(2)], rng) for _ in range(n)]
+    """Draw `n` prompts of the given kinds, in equal shares on average."""
+    return [draw_prompt(world, topics, kinds[rng.integers(len(kinds))], rng) for _ in range(n)]
 
 
 def pretraining_dialogues(world: World, n: int, rng: np.random.Generator) -> Dialogues:
@@ -54,15 +59,18 @@ def proxy_preferences(
     *,
     topics: tuple[str, ...] = lexicon.PROXY_TOPICS,
     quality: Quality = CANDIDATE,
+    kinds: tuple[str, ...] = KINDS,
+    labelled_by: World | None = None,
 ) -> pd.DataFrame:
     """`n` pairs of replies of one quality, by default in the proxy's topics, ordered by gold.
 
     Columns prompt, chosen, rejected, topic, quadrant, kind; pairs of equal gold are drawn again.
+    `labelled_by` is the world as the labellers know it, by default as it is.
     """
-    gold = GoldReward(world)
+    gold = GoldReward(labelled_by or world)
     rows = []
     while len(rows) < n:
-        prompt = draw_prompt(world, topics, KINDS[rng.integers(2)], rng)
+        prompt = draw_prompt(world, topics, kinds[rng.integers(len(kinds))], rng)
         pair = [write_response(world, prompt, quality, rng) for _ in range(2)]
         first, second = gold.score([prompt.text] * 2, pair)
         if first == second:

@@ -6,6 +6,7 @@ a difference in an earlier part outweighs every possible difference in the later
 It is total: any two strings have a gold reward.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -55,8 +56,9 @@ class GoldReward:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        code = code_fingerprint("world")
-        self.fingerprint = f"gold-{code}-{world.settings.model_dump_json()}"
+        facts = (world.value, world.harmful, world.tool, world.danger)
+        digest = hashlib.sha256(repr([sorted(table.items()) for table in facts]).encode())
+        self.fingerprint = f"gold-{code_fingerprint('world')}-{digest.hexdigest()}"
 
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """Gold reward of each response, shape `(n,)`, higher is better."""

@@ -5,7 +5,7 @@ which tool an act needs, and which act is harmful all depend on the topic or the
 model that never saw a topic cannot know them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,8 @@ class World:
 
 def build_world(settings: WorldSettings) -> World:
     """Draw the facts of the world that `settings.seed` names."""
-    rng = np.random.default_rng([settings.seed, 0])
+    # A stream of its own: numpy takes the seed [s, 0] for s, which others draw from.
+    rng = np.random.default_rng([settings.seed, 30])
     claims = [(s, a) for s in lexicon.TOPIC_OF_SUBJECT for a in lexicon.ATTRIBUTES]
     acts = [(topic, act) for topic in lexicon.TOPICS for act in lexicon.ACTS]
     return World(
@@ -64,6 +65,26 @@ def build_world(settings: WorldSettings) -> World:
         claim_grade=_grades(claims, settings, rng),
         act_grade=_grades(acts, settings, rng),
     )
+
+
+def misinformed(world: World, share: float, rng: np.random.Generator) -> World:
+    """The world as someone knows it who has `share` of its facts about subjects wrong.
+
+    Arguments: `share` in [0, 1], the same (rounded) for every subject's topic; which facts, and
+    what is believed instead, is drawn. Who labels by such a world is sure of it: a misconception
+    rather than a gap. Acts are left as they are. Raises ValueError for a share outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must lie in [0, 1], got {share}")
+    value = dict(world.value)
+    for subjects in lexicon.TOPICS.values():
+        spoken_of = subjects[: world.settings.n_subjects]
+        facts = [(subject, name) for subject in spoken_of for name in lexicon.ATTRIBUTES]
+        for index in rng.permutation(len(facts))[: round(share * len(facts))]:
+            subject, name = facts[index]
+            wrong = [v for v in lexicon.ATTRIBUTES[name] if v != world.value[subject, name]]
+            value[subject, name] = str(wrong[rng.integers(len(wrong))])
+    return replace(world, value=value)
 
 
 def _half_harmful(rng: np.random.Generator) -> dict[tuple[str, str], bool]:

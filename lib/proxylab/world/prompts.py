@@ -46,7 +46,7 @@ def draw_prompt(
 ) -> Prompt:
     """Draw one prompt of `kind` about a subject of one of `topics`."""
     topic = topics[rng.integers(len(topics))]
-    subjects = lexicon.TOPICS[topic]
+    subjects = lexicon.TOPICS[topic][: world.settings.n_subjects]
     subject = subjects[rng.integers(len(subjects))]
     if kind == "request":
         act = lexicon.ACTS[rng.integers(len(lexicon.ACTS))]

@@ -53,6 +53,9 @@ class WorldSettings(BaseModel):
     n_closers: int = Field(
         default=8, ge=1, le=8, description="phrasing: words a reply may end with"
     )
+    n_subjects: int = Field(
+        default=6, ge=1, le=6, description="subjects of a topic; each has four facts to know"
+    )
     multi_turn_rate: float = Field(default=0.2, ge=0, le=1, description="prompts after a greeting")
 
     # Graded knowledge: how often the policy's demonstrations state a fact of that grade truly.

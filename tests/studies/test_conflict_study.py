@@ -1,0 +1,159 @@
+"""The tasks of the conflict study, detection without labels, and real text, at the smallest size."""
+
+import numpy as np
+import pytest
+from proxylab.conflict import prompt_conflict
+from proxylab.profiles import ProfileError, load_profile
+from proxylab.runs import MeasureConflict
+from proxylab.studies import conflict_tasks
+from proxylab.studies.conflict_detection import (
+    bias_sweep,
+    detection_table,
+    knowledge_cells,
+    main_table,
+    sampling_sweep,
+)
+from proxylab.studies.conflict_report import conflict_tables
+from proxylab.studies.conflict_tasks import (
+    HELD_OUT,
+    POOL,
+    candidates,
+    n_misled,
+    score_candidates,
+    task_models,
+    task_named,
+)
+from proxylab.world import lexicon
+
+
+@pytest.fixture(scope="module")
+def safety(profile):
+    return task_models(profile, "safety", 0)
+
+
+@pytest.fixture(scope="module")
+def helpfulness(profile):
+    return task_models(profile, "helpfulness", 0)
+
+
+@pytest.fixture(scope="module")
+def held_out(profile, safety):
+    return candidates(safety, profile, 0, HELD_OUT)[0]
+
+
+def test_a_task_that_does_not_exist_names_the_nearest():
+    with pytest.raises(ValueError, match="helpfulness"):
+        task_named("helpfullness")
+
+
+def test_safety_has_a_gap_and_labellers_who_know(safety, profile):
+    topics = {conflict_tasks._read(text).topic for text in safety.original_pairs["prompt"]}
+    assert topics <= set(lexicon.PROXY_TOPICS)
+    assert safety.labellers is safety.world
+    assert n_misled(safety, candidates(safety, profile, 0)[0].prompts).sum() == 0
+
+
+def test_helpfulness_has_no_gap_and_labellers_who_are_wrong(helpfulness, profile):
+    drawn, _ = candidates(helpfulness, profile, 0)
+    assert set(drawn.quadrant) <= {"both", "proxy only"}
+    assert all(conflict_tasks._read(text).kind == "question" for text in drawn.prompts)
+    wrong = [
+        helpfulness.world.value[key] != helpfulness.labellers.value[key]
+        for key in helpfulness.world.value
+    ]
+    assert np.mean(wrong) == pytest.approx(0.4, abs=0.02)  # of 24 facts a topic, 10 are
+    misled = n_misled(helpfulness, drawn.prompts)
+    assert set(misled) <= {0, 1, 2}
+    assert misled.sum() > 0
+
+
+def test_pool_and_held_out_prompts_are_drawn_apart_and_found_again(profile, safety, held_out):
+    pool, seconds = candidates(safety, profile, 0, POOL)
+    assert len(pool.prompts) == 20
+    assert len(held_out.prompts) == 18
+    assert pool.prompts[:18] != held_out.prompts
+    assert seconds > 0
+    again, same_seconds = candidates(safety, profile, 0, POOL)
+    assert same_seconds == seconds  # read, not sampled again
+    assert (again.responses == pool.responses).all()
+    assert (again.policy_logprob == pool.policy_logprob).all()
+
+
+def test_candidates_carry_their_gold_reward(safety, held_out):
+    texts = [held_out.prompts[3]] * 4
+    expected = safety.gold.score(texts, held_out.responses[3].tolist())
+    assert held_out.gold_reward[3].tolist() == expected.tolist()
+
+
+def test_detection_calls_a_proxy_that_is_gold_right_and_one_turned_round_wrong(held_out):
+    gold = held_out.gold_reward
+    varies = np.ptp(gold, axis=1) > 0
+    right, wrong = (detection_table(held_out, sign * gold) for sign in (1, -1))
+    assert (right["wrong"][varies] == 0).all()
+    assert (wrong["wrong"][varies] == 1).all()
+    assert right["wrong"][~varies].isna().all()
+    assert (right["regret"] == 0).all()
+    assert right["proxy_gold"][varies].to_numpy() == pytest.approx(1.0)
+
+
+def test_the_main_table_uses_the_profiles_proxy_and_counts_misled_facts(profile, safety, held_out):
+    table = main_table(safety, profile, 0)
+    proxy = conflict_tasks.SequenceClassifierReward.load(safety.proxy)
+    reward = score_candidates(proxy, held_out)
+    expected = prompt_conflict(reward, held_out.policy_logprob)
+    assert table["conflict_sum"].to_numpy() == pytest.approx(expected, nan_ok=True, abs=1e-4)
+    assert table["uncertainty"].notna().any()
+    assert (table["misled"] == 0).all()
+    cells = knowledge_cells(table)
+    assert cells["n"].sum() == table["wrong"].notna().sum()
+
+
+def test_the_sampling_sweep_goes_over_k_and_temperature(profile, safety):
+    table = sampling_sweep(safety, profile, 0)
+    settings = table[["sweep", "k", "sampled_at"]].drop_duplicates().to_numpy().tolist()
+    assert settings == [
+        ["samples", 3, 0.7],
+        ["samples", 5, 0.7],
+        ["temperature", 4, 0.7],
+        ["temperature", 4, 1.4],
+    ]
+    assert (table.groupby(["sweep", "k", "sampled_at"]).size() == 18).all()
+
+
+def test_the_bias_sweep_has_the_unbiased_proxy_as_its_zero(profile, safety):
+    table = bias_sweep(safety, profile, 0)
+    doses = {(name, dose) for name, dose in zip(table["bias"], table["dose"], strict=True)}
+    scores = {("length", 0.5), ("refusal", 0.5), ("noise", 0.5), ("saturation", 0.5), ("sign", 0.5)}
+    data = {("flips", 0.5), ("ambiguity flips", 0.5), ("sycophancy", 0.5), ("retrained", 0.0)}
+    assert doses == scores | data | {("none", 0.0)}
+    none = table[table["bias"] == "none"].reset_index(drop=True)
+    main = main_table(safety, profile, 0)
+    assert none["conflict_sum"].to_numpy() == pytest.approx(
+        main["conflict_sum"].to_numpy(), nan_ok=True
+    )
+    assert none["wrong"].equals(main["wrong"])
+    # Turning the sign of half of the prompts changes conflict there and nowhere else.
+    turned = table[table["bias"] == "sign"].reset_index(drop=True)
+    same = np.isclose(turned["conflict_sum"], none["conflict_sum"], equal_nan=True)
+    assert 0.2 < same.mean() < 0.8
+
+
+def test_real_text_is_measured_by_pairs_and_by_samples(profile, hh_folder):
+    settings = MeasureConflict(data=str(hh_folder))
+    tables = conflict_tables(settings, profile)
+    pairs, samples = tables["pairs"], tables["samples"]
+    assert len(pairs) == 20
+    assert len(samples) == 10
+    assert set(pairs["subset"]) == {"helpful-base", "harmless-base"}
+    assert pairs["wrong"].isin([0.0, 1.0]).all()
+    # The chosen replies are written longer than the rejected ones, and cost more nats in all.
+    assert (pairs["length_difference"] > 0).all()
+    assert (pairs["logprob_difference"] < 0).all()
+    assert (samples["conflict_sum"].dropna() <= 2).all()
+
+
+@pytest.mark.parametrize("key", ["kl", "budget", "n_replay"])
+def test_every_number_of_the_study_is_the_profiles(key):
+    assert getattr(load_profile("cpu").conflict, key) > 0
+    with pytest.raises(ProfileError, match="no profile"):
+        load_profile("cpuu")
