@@ -51,9 +51,8 @@ def evaluate(
     wrong), tau_gold (tau-b with gold); conflict_proxy (mean |PACS| of the model and the base
     policy), conflict_gold and kt_gold (mean |PACS| and Kendall-Tau distance of gold and the
     optimised policy's log-probability: what the paper reports). NaN where undefined.
-    Arguments: `reward` `(n_prompts, n_samples)`, NaN = padding; `optimisation_reward`, the one
-    that
-    the policy is optimised for where that is another; `logprob_kind` of conflict.
+    Arguments: `reward` `(n_prompts, n_samples)`, NaN = padding; `optimisation_reward` what the
+    policy is optimised for, where that is another; `logprob_kind` of conflict.
     Raises ValueError without gold rewards, for another shape, and for a `kl` that rewards over so
     few completions cannot spend.
     """
