@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
-from proxylab.plots.style import COLOURS, GREY
+from proxylab.plots.style import COLOURS, GREY, LIGHT
 
 MARKERS = ("o", "s", "D", "^", "v", "P")
 
@@ -32,7 +33,8 @@ def forest(
     """
     names = list(dict.fromkeys(frame[rows]))
     groups = [None] if series is None else list(dict.fromkeys(frame[series]))
-    offsets = np.linspace(-0.16, 0.16, len(groups)) * (len(groups) > 1) * min(len(groups) - 1, 2)
+    # Closer together than to the next row, so that a row's series are seen as one group.
+    offsets = np.linspace(-0.16, 0.16, len(groups)) * (len(groups) > 1) * min(len(groups) - 1, 1.5)
     if reference is not None:
         ax.axvline(reference, color=GREY, lw=1, ls=(0, (4, 3)), zorder=1, label=reference_label)
     for i, group in enumerate(groups):
@@ -109,21 +111,29 @@ def _end_labels(ax: Axes, ends: Sequence[tuple[float, str, str]], x: float) -> N
 
 
 def stacked_shares(
-    ax: Axes, frame: pd.DataFrame, *, rows: str, parts: Sequence[str], xlabel: str
+    ax: Axes,
+    frame: pd.DataFrame,
+    *,
+    rows: str,
+    parts: Sequence[str],
+    xlabel: str,
+    muted: Sequence[str] = (),
 ) -> None:
-    """One bar a row, cut into `parts` (columns of `frame`, in per cent), named once above."""
+    """One bar a row, cut into `parts` (columns of `frame`, in per cent), named once above.
+
+    Arguments: `muted` names parts to draw in grey (what is undefined, say).
+    """
     left = np.zeros(len(frame))
     y = np.arange(len(frame))
     for i, part in enumerate(parts):
         width = frame[part].to_numpy(float)
-        colour = COLOURS[i % len(COLOURS)] if i < len(COLOURS) else GREY
+        colour = GREY if i >= len(COLOURS) or part in muted else COLOURS[i]
         ax.barh(y, width, left=left, color=colour, height=0.62, label=part)
         for row, share in enumerate(width):
             if share >= 6:  # narrower pieces have no room for their number
                 middle = left[row] + share / 2
-                ax.text(
-                    middle, row, f"{share:.0f}", ha="center", va="center", color="white", size=8.5
-                )
+                text = {"ha": "center", "va": "center", "color": _ink_on(colour), "size": 8.5}
+                ax.text(middle, row, f"{share:.0f}", **text)
         left += width
     ax.set_yticks(y, frame[rows])
     ax.set_ylim(len(frame) - 0.5, -0.5)
@@ -132,3 +142,18 @@ def stacked_shares(
     ax.set_xlabel(xlabel)
     # Outside the axes and centred on the figure: long row names leave the axes little width.
     ax.figure.legend(loc="outside upper center", ncols=len(parts), columnspacing=1.1)
+
+
+def _ink_on(colour: str) -> str:
+    """White or the dark ink, whichever has the higher contrast on `colour` (WCAG 2)."""
+
+    def luminance(name: str) -> float:
+        rgb = np.array(to_rgb(name))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        return float(linear @ (0.2126, 0.7152, 0.0722))
+
+    def contrast(ink: str) -> float:
+        darker, lighter = sorted((luminance(ink), luminance(colour)))
+        return (lighter + 0.05) / (darker + 0.05)
+
+    return max(("white", LIGHT.ink), key=contrast)
