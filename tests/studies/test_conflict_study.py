@@ -1,4 +1,4 @@
-"""The tasks of the conflict study, detection without labels, and real text, at the smallest size."""
+"""The conflict study at the smallest size: its tasks, detection without labels, real text."""
 
 import numpy as np
 import pytest
