@@ -61,8 +61,8 @@ def simulation_table(profile: str) -> Markdown:
         label="conflict-simulation",
         caption="Gaussian rewards and log-probabilities of known correlation, "
         f"{RELEASED_SAMPLES} samples a prompt. Upper line: the notes on the paper (grade D, "
-        f"{GRADES['D']}; P( > t): share of prompts above t; K-T: Kendall-Tau). Below: this library's "
-        f"metrics ± one standard error, {n:,} prompts.",
+        f"{GRADES['D']}; P( > t): share of prompts above t; K-T: Kendall-Tau). Below: this "
+        f"library's metrics ± one standard error, {n:,} prompts.",
         names={"correlation": "ρ", **{name: _shown(name) for name in PAPER_COLUMNS.values()}},
     )
 
