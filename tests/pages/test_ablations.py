@@ -7,16 +7,14 @@ import pandas as pd
 import pytest
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from proxylab.pages import (
-    ablation_biases,
-    ablation_thresholds,
-    ablations,
-    conflict_finding,
-    conflict_map,
-    detection,
-    loop_variants,
-    redraws,
-)
+from proxylab.pages import redraws
+from proxylab.pages.ablations import biases as ablation_biases
+from proxylab.pages.ablations import detection
+from proxylab.pages.ablations import finding as conflict_finding
+from proxylab.pages.ablations import knowledge_map as conflict_map
+from proxylab.pages.ablations import sampling as ablations
+from proxylab.pages.ablations import thresholds as ablation_thresholds
+from proxylab.pages.ablations import variants as loop_variants
 from proxylab.pages.areas import HIGHER, NOISE
 from proxylab.parameters import defaults_of
 from proxylab.plots.maps import forest_panels, marked_curves, points_over_curves, square_map

@@ -11,17 +11,14 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from proxylab.conflict import gaussian_simulation, independence_level, threshold_table
-from proxylab.pages import (
-    areas,
-    conflict_detection,
-    conflict_length,
-    conflict_metrics,
-    conflict_outcomes,
-    conflict_scores,
-    conflict_simulation,
-    conflict_text,
-    pooling,
-)
+from proxylab.pages import areas, pooling
+from proxylab.pages.conflict_metrics import cells as conflict_detection
+from proxylab.pages.conflict_metrics import definitions as conflict_metrics
+from proxylab.pages.conflict_metrics import lengths as conflict_length
+from proxylab.pages.conflict_metrics import outcomes as conflict_outcomes
+from proxylab.pages.conflict_metrics import scores as conflict_scores
+from proxylab.pages.conflict_metrics import simulation as conflict_simulation
+from proxylab.pages.conflict_metrics import text as conflict_text
 from proxylab.plots import COLOURS, stacked_shares
 from proxylab.plots.style import GREY, LIGHT
 from proxylab.results import MissingResults

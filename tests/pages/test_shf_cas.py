@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from proxylab.pages import shf_cas, shf_cas_faults, shf_cas_rows
-from proxylab.pages import shf_cas_contrasts as contrasts
-from proxylab.pages import shf_cas_cost as cost
-from proxylab.pages import shf_cas_selectors as selectors
-from proxylab.pages import shf_cas_statement as words
+from proxylab.pages.shf_cas import contrasts, cost, selectors
+from proxylab.pages.shf_cas import faults as shf_cas_faults
+from proxylab.pages.shf_cas import overview as shf_cas
+from proxylab.pages.shf_cas import rows as shf_cas_rows
+from proxylab.pages.shf_cas import statement as words
 from proxylab.paper_values import GRADES
 from proxylab.profiles import load_profile
 from proxylab.results import MissingResults, start_run

@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM
-from proxylab.pages.detection import (
+from proxylab.pages.ablations.detection import (
     POLICY_TAUGHT,
     PROXY_TAUGHT,
     detection,
@@ -22,8 +21,9 @@ from proxylab.pages.detection import (
     verdicts,
     verdicts_in_words,
 )
-from proxylab.pages.loop_variants import CONFLICT as BY_CONFLICT
-from proxylab.pages.loop_variants import MEASURES, RANDOM, USUAL, gains, mean_gains
+from proxylab.pages.ablations.variants import CONFLICT as BY_CONFLICT
+from proxylab.pages.ablations.variants import MEASURES, RANDOM, USUAL, gains, mean_gains
+from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.plots import publish
 from proxylab.plots.maps import points_over_curves, square_map

@@ -6,14 +6,8 @@ Every sentence follows from the comparisons; a difference inside its interval is
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.shf_cas import curve_rows, tasks
-from proxylab.pages.shf_cas_rows import (
-    RANDOM,
-    TASKS,
-    against_random,
-    main_rows,
-    verdict,
-)
+from proxylab.pages.shf_cas.overview import curve_rows, tasks
+from proxylab.pages.shf_cas.rows import RANDOM, TASKS, against_random, main_rows, verdict
 from proxylab.tables import joined, number
 
 SHORT = {"gold": "gold reward", "accuracy": "accuracy"}

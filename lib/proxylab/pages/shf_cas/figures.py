@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from proxylab.pages.shf_cas_rows import TASKS
+from proxylab.pages.shf_cas.rows import TASKS
 from proxylab.plots.style import COLOURS, GREY
 
 # One look a selector, the same in every figure; the control is grey and dashed.

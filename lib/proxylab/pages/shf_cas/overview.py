@@ -11,8 +11,8 @@ from IPython.display import Markdown
 
 from proxylab.conflict import RELEASED_THRESHOLDS
 from proxylab.pages.pooling import seeds_in_words
-from proxylab.pages.shf_cas_figures import lines
-from proxylab.pages.shf_cas_rows import (
+from proxylab.pages.shf_cas.figures import lines
+from proxylab.pages.shf_cas.rows import (
     MEASURES,
     NOTEBOOK,
     RANDOM,

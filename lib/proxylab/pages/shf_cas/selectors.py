@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.pooling import seeds_in_words
-from proxylab.pages.shf_cas_rows import (
+from proxylab.pages.shf_cas.rows import (
     ALPHA,
     MEASURES,
     RANDOM,

@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.areas import HIGHER, LOWER, as_row, gap, with_verdicts
-from proxylab.pages.conflict_scores import CONFLICT, prompts, tasks_of
+from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.plots import publish, stacked_shares
 from proxylab.results import MissingResults

@@ -4,16 +4,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.pooling import seeds_in_words
-from proxylab.pages.shf_cas import curve_rows
-from proxylab.pages.shf_cas_figures import lines
-from proxylab.pages.shf_cas_rows import (
-    CONFLICTS,
-    SHOWN,
-    TASKS,
-    main_rows,
-    selectors_of,
-    tasks_of,
-)
+from proxylab.pages.shf_cas.figures import lines
+from proxylab.pages.shf_cas.overview import curve_rows
+from proxylab.pages.shf_cas.rows import CONFLICTS, SHOWN, TASKS, main_rows, selectors_of, tasks_of
 from proxylab.plots import publish
 from proxylab.tables import joined, number, show_table
 

@@ -1,13 +1,13 @@
 """The SHF-CAS page on what kind of prompt pays: high or low conflict, and who knows its topic.
 
-Left out: every selector against random (pages/shf_cas_selectors.py).
+Left out: every selector against random (`selectors`).
 """
 
 import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.pooling import seeds_in_words
-from proxylab.pages.shf_cas_rows import (
+from proxylab.pages.shf_cas.rows import (
     MEASURES,
     RANDOM,
     TASKS,

@@ -1,7 +1,7 @@
 """Every score that might find a wrong proxy, alone and combined, and how well it does.
 
 A proxy is wrong on a prompt where it orders the completions no better than chance: tau-b with gold
-at most 0. Left out: who was taught the topic (`conflict_detection`).
+at most 0. Left out: who was taught the topic (`cells`).
 """
 
 from functools import cache

@@ -11,7 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.conflict.thresholds import RELEASED_SAMPLES
-from proxylab.pages.detection import (
+from proxylab.pages.ablations.detection import (
     CONFLICT,
     TAU,
     TAUGHT,

@@ -10,7 +10,7 @@ from functools import cache
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.detection import few_seeds, in_task_order, verdicts, verdicts_in_words
+from proxylab.pages.ablations.detection import few_seeds, in_task_order, verdicts, verdicts_in_words
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.redraws import UNIT, Redraws, limits, mean_draws
 from proxylab.parameters import defaults_of

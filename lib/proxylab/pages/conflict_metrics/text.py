@@ -1,7 +1,7 @@
 """Conflict on real text: what length does to it, and whether disagreement marks a wrong proxy.
 
 The truth is the published label of a pair; sampled completions have none and are only described.
-Left out: the world, where gold is known (`conflict_length`).
+Left out: the world, where gold is known (`lengths`).
 """
 
 from functools import cache
@@ -22,8 +22,8 @@ from proxylab.pages.areas import (
     p_text,
     with_verdicts,
 )
-from proxylab.pages.conflict_length import KINDS
-from proxylab.pages.conflict_scores import NOTEBOOK
+from proxylab.pages.conflict_metrics.lengths import KINDS
+from proxylab.pages.conflict_metrics.scores import NOTEBOOK
 from proxylab.pages.pooling import pooled_mean, seeds_in_words
 from proxylab.pages.reward_models import SHORT
 from proxylab.results import gather

@@ -1,6 +1,6 @@
 """What the normalisation of the log-probability does to conflict in the world.
 
-Left out: real text (`conflict_text`), and corrections for phrasing.
+Left out: real text (`text`), and corrections for phrasing.
 """
 
 from functools import cache
@@ -19,7 +19,7 @@ from proxylab.pages.areas import (
     as_row,
     with_verdicts,
 )
-from proxylab.pages.conflict_scores import CONFLICT, prompts, tasks_of
+from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
 from proxylab.pages.pooling import pooled_mean, seeds_in_words
 from proxylab.tables import DASH, interval_text, joined, number, show_table
 

@@ -1,8 +1,7 @@
 """What PACS and the Kendall-Tau distance are: what is known of them, and an example by hand.
 
-The page's other parts: `conflict_simulation` (thresholds), `conflict_scores` and
-`conflict_detection` (do they find wrong proxies?), `conflict_outcomes` (ignorance or strength?),
-`conflict_length` and `conflict_text` (what normalisation does).
+The other parts of the page: `simulation` (thresholds), `scores` and `cells` (do they find wrong
+proxies?), `outcomes` (ignorance or strength?), `lengths` and `text` (what normalisation does).
 """
 
 import numpy as np

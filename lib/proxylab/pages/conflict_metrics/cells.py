@@ -1,6 +1,6 @@
 """Does conflict find wrong proxies? By task, and by who was taught the topic.
 
-Left out: other scores than mean |PACS| (`conflict_scores`), and what labels would change (page
+Left out: other scores than mean |PACS| (`scores`), and what labels would change (page
 SHF-CAS).
 """
 
@@ -21,7 +21,7 @@ from proxylab.pages.areas import (
     p_text,
     with_verdicts,
 )
-from proxylab.pages.conflict_scores import CONFLICT, prompts, tasks_of
+from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.plots import forest, publish
 from proxylab.tables import joined, number, show_table

@@ -12,7 +12,7 @@ from IPython.display import Markdown
 
 from proxylab.conflict import RELEASED_THRESHOLDS
 from proxylab.conflict.thresholds import RELEASED_SAMPLES
-from proxylab.pages.detection import CONFLICT, measured, verdicts, verdicts_in_words
+from proxylab.pages.ablations.detection import CONFLICT, measured, verdicts, verdicts_in_words
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.redraws import Redraws, limits, mean_draws
 from proxylab.plots import publish

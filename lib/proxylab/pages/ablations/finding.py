@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.areas import HIGHER, LOWER
-from proxylab.pages.detection import (
+from proxylab.pages.ablations.detection import (
     CONFLICT,
     ONE_SEED,
     TAUGHT,
@@ -21,6 +20,7 @@ from proxylab.pages.detection import (
     measured,
     verdicts,
 )
+from proxylab.pages.areas import HIGHER, LOWER
 from proxylab.stats import auroc
 from proxylab.tables import escaped, joined, with_interval
 

@@ -1,0 +1,1 @@
+"""The page on ablations and the map: one module a section, `detection` for what they share."""

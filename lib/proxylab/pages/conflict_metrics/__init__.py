@@ -1,0 +1,1 @@
+"""The page on the conflict metrics: one module a section."""
