@@ -23,10 +23,9 @@ from proxylab.preferences.transcripts import full_text
 from proxylab.rewards import shared_prefix
 from proxylab.rewards.card import RewardCard
 from proxylab.rewards.classifier import SequenceClassifierReward
+from proxylab.rewards.groups import RankedGroup, n_comparisons
 from proxylab.rewards.ranked import (
-    RankedGroup,
     RankedTraining,
-    n_comparisons,
     refine_reward_model,
     score_groups,
 )

@@ -11,12 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from proxylab.rewards import ranked, shared_prefix
 from proxylab.rewards.classifier import SequenceClassifierReward, pad_right
-from proxylab.rewards.interface import CallableReward
-from proxylab.rewards.ranked import (
+from proxylab.rewards.groups import (
     RankedGroup,
-    RankedTraining,
     groups_of_pairs,
     n_comparisons,
+)
+from proxylab.rewards.interface import CallableReward
+from proxylab.rewards.ranked import (
+    RankedTraining,
     ranking_loss,
     refine_reward_model,
     score_groups,

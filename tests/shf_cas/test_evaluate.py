@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxylab.conflict import kendall_tau_distance, normalised_logprob, prompt_conflict
 from proxylab.policies import beta_for_kl
+from proxylab.rewards.groups import RankedGroup
 from proxylab.rewards.interface import CallableReward
-from proxylab.rewards.ranked import RankedGroup, score_groups
+from proxylab.rewards.ranked import (
+    score_groups,
+)
 from proxylab.shf_cas import (
     Candidates,
     LoopSettings,

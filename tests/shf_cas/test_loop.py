@@ -7,10 +7,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from proxylab.rewards.ranked import (
+from proxylab.rewards.groups import (
     RankedGroup,
     groups_of_pairs,
     n_comparisons,
+)
+from proxylab.rewards.ranked import (
     refine_reward_model,
     score_groups,
 )

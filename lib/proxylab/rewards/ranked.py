@@ -9,17 +9,16 @@ Left out: margins, ties as a preference of their own, centring of the rewards.
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import get_cosine_schedule_with_warmup
 
 from proxylab.rewards.card import RewardCard
 from proxylab.rewards.classifier import READING_KEYS, SequenceClassifierReward, token_batches
+from proxylab.rewards.groups import RankedGroup, n_comparisons
 from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.shared_prefix import group_scorer
 
@@ -38,54 +37,6 @@ class RankedTraining(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class RankedGroup:
-    """Completions of one prompt and a label each.
-
-    label: higher is better; NaN = no label, that completion takes no part. Labels are compared
-    exactly, and equal ones make no comparison.
-    Raises ValueError when there is not one label a response, or one is infinite.
-    """
-
-    prompt: str
-    responses: tuple[str, ...]
-    label: tuple[float, ...]
-
-    def __post_init__(self):
-        if len(self.responses) != len(self.label):
-            raise ValueError(
-                f"{len(self.responses)} responses but {len(self.label)} labels to the prompt "
-                f"{self.prompt[:60]!r}: need one each (NaN = no label)"
-            )
-        if np.isinf(self.label).any():
-            raise ValueError(f"a label is infinite for the prompt {self.prompt[:60]!r}")
-
-    @property
-    def labelled(self) -> "RankedGroup":
-        """The group without the completions that have no label."""
-        kept = [i for i, label in enumerate(self.label) if not np.isnan(label)]
-        return RankedGroup(
-            self.prompt,
-            tuple(self.responses[i] for i in kept),
-            tuple(float(self.label[i]) for i in kept),
-        )
-
-
-def groups_of_pairs(pairs: pd.DataFrame) -> list[RankedGroup]:
-    """Preference pairs as groups of two: the chosen reply has label 1, the rejected one 0."""
-    columns = pairs["prompt"], pairs["chosen"], pairs["rejected"]
-    return [
-        RankedGroup(prompt, (chosen, rejected), (1.0, 0.0))
-        for prompt, chosen, rejected in zip(*columns, strict=True)
-    ]
-
-
-def n_comparisons(groups: Sequence[RankedGroup]) -> int:
-    """Comparisons in all groups: pairs of completions whose labels are defined and differ."""
-    labels = [np.asarray(group.label, float) for group in groups]
-    return int(sum(np.sum(label[:, None] > label[None, :]) for label in labels))
 
 
 def ranking_loss(scores: torch.Tensor, labels: torch.Tensor, group: torch.Tensor) -> torch.Tensor:

@@ -4,8 +4,7 @@ The texts of a group make a tree of tokens: the prompt is its trunk, and complet
 alike part later. A causal model reads the tree as one sequence in depth-first order, where a token
 sees its ancestors alone and its position is its depth; so each text gets the score it has by
 itself, with gradients, up to rounding. Several trees share a row. On groups of eight replies this
-halves the tokens or better. In GPT-NeoX (Pythia, and the models made here) the last layer is
-computed only where texts end, since the head reads nothing else.
+halves the tokens or better.
 Left out: models that cannot be told which token sees which (`shares_prefixes`), and dropout.
 """
 
@@ -15,14 +14,12 @@ from inspect import signature
 
 import numpy as np
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
 from transformers import GPTNeoXForSequenceClassification, PreTrainedModel
-from transformers.models.gpt_neox.modeling_gpt_neox import GPTNeoXLayer, GPTNeoXModel
 
 from proxylab.rewards.classifier import pad_right
+from proxylab.rewards.neox import hidden_at_ends
 
 Tokens = Sequence[int]
-Rotary = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 N_TRIED = 4  # groups on which the shared pass is held against the plain one
 ATTENTION = ("sdpa", "eager")  # the implementations that take a mask of any form
 WINDOWS = ("sliding_window", "attention_chunk_size")  # a mask given whole would undo these
@@ -176,7 +173,7 @@ def tree_scores(
     layout = _layout(trees, pad_token_id, model.device)
     mask = _attention(layout.end, model.dtype)
     if isinstance(model, GPTNeoXForSequenceClassification):
-        hidden = _neox_hidden(model.gpt_neox, layout, mask)
+        hidden = hidden_at_ends(model.gpt_neox, layout.token, layout.depth, layout.last, mask)
     else:
         output = model.base_model(
             layout.token, attention_mask=mask, position_ids=layout.depth, use_cache=False
@@ -224,52 +221,3 @@ def _attention(end: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     visible = (node[None, :] <= node[:, None]) & (node[:, None] < end[:, None, :])
     mask = torch.zeros(visible.shape, dtype=dtype, device=end.device)
     return mask.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
-
-
-def _neox_hidden(base: GPTNeoXModel, layout: Layout, mask: torch.Tensor) -> torch.Tensor:
-    """Final hidden states `(n_rows, n_slots, width)` where texts end."""
-    hidden = base.embed_in(layout.token)
-    rotary = _rotary(base, hidden, layout.depth)
-    for layer in base.layers[:-1]:
-        hidden = _neox_layer(layer, hidden, mask, rotary)
-    return base.final_layer_norm(_neox_layer(base.layers[-1], hidden, mask, rotary, layout.last))
-
-
-def _rotary(base: GPTNeoXModel, hidden: torch.Tensor, depth: torch.Tensor) -> Rotary:
-    """Cosines and sines `(n_rows, n_nodes, 1, head_size)`, and the matrix that turns by 90 degrees.
-
-    Whole heads and a product take a twelfth less of a step than cutting each head in its parts.
-    """
-    cos, sin = base.rotary_emb(hidden, position_ids=depth)
-    size, turned = base.layers[0].attention.head_size, cos.shape[-1]
-    eye = torch.eye(turned // 2, dtype=hidden.dtype, device=hidden.device)
-    turn = torch.zeros(size, size, dtype=hidden.dtype, device=hidden.device)
-    turn[: turned // 2, turned // 2 : turned], turn[turned // 2 : turned, : turned // 2] = eye, -eye
-    rest = (0, size - turned)  # the part of a head that knows no position
-    return pad(cos, rest, value=1.0)[:, :, None], pad(sin, rest)[:, :, None], turn
-
-
-def _neox_layer(
-    layer: GPTNeoXLayer,
-    hidden: torch.Tensor,
-    mask: torch.Tensor,
-    rotary: Rotary,
-    last: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """What GPTNeoXLayer computes; with `last` `(n_rows, n_slots)`, for those nodes only."""
-    attention, (cos, sin, turn) = layer.attention, rotary
-    heads = attention.query_key_value(layer.input_layernorm(hidden))
-    query, key, value = heads.unflatten(-1, (-1, 3, attention.head_size)).unbind(dim=3)
-    key = torch.addcmul(key * cos, key @ turn, sin)
-    if last is not None:
-        node = last[:, :, None]
-        hidden, mask = hidden.take_along_dim(node, 1), mask.take_along_dim(node[:, None], 2)
-        query, cos, sin = (x.take_along_dim(node[..., None], 1) for x in (query, cos, sin))
-    query = torch.addcmul(query * cos, query @ turn, sin)
-    query, key, value = (x.transpose(1, 2) for x in (query, key, value))
-    seen = scaled_dot_product_attention(query, key, value, mask, scale=attention.scaling)
-    seen = attention.dense(seen.transpose(1, 2).flatten(2))
-    if layer.use_parallel_residual:
-        return hidden + seen + layer.mlp(layer.post_attention_layernorm(hidden))
-    hidden = hidden + seen
-    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))

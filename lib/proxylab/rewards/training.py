@@ -19,15 +19,14 @@ import torch
 from datasets import Dataset
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import (
-    AutoModelForSequenceClassification,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
-from transformers.utils import logging
 from trl import RewardConfig, RewardTrainer
 
+from proxylab.rewards.backbone import with_fresh_head
 from proxylab.rewards.card import RewardCard
 from proxylab.rewards.classifier import SequenceClassifierReward, pad_right
 from proxylab.rewards.saving import check_target, save_reward_model
@@ -137,7 +136,7 @@ def _appends_eos(settings: RewardTraining, tokenizer: PreTrainedTokenizerBase) -
 
 
 def _trainer(data, tokenizer, base, settings, device, scratch) -> RewardTrainer:
-    model = _model(base, settings.seed)
+    model = with_fresh_head(base, settings.seed)
     trainer = _LengthGroupedTrainer(
         model=model,
         args=_arguments(settings, device, scratch),
@@ -148,18 +147,6 @@ def _trainer(data, tokenizer, base, settings, device, scratch) -> RewardTrainer:
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
-
-
-def _model(base: str | Path, seed: int) -> PreTrainedModel:
-    torch.manual_seed(seed)  # a new head is drawn here
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # that the head is new is no news
-    try:
-        return AutoModelForSequenceClassification.from_pretrained(
-            base, num_labels=1, dtype=torch.float32, use_safetensors=True
-        )
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _arguments(settings: RewardTraining, device: str, scratch: str) -> RewardConfig:

@@ -22,7 +22,10 @@ from proxylab.policies.reweighting import (
     optimal_weights,
     reweighted_logprob,
 )
-from proxylab.rewards.ranked import RankedGroup, score_groups
+from proxylab.rewards.groups import RankedGroup
+from proxylab.rewards.ranked import (
+    score_groups,
+)
 from proxylab.selection import expected_regret
 from proxylab.shf_cas.candidates import Candidates
 from proxylab.shf_cas.faults import (

@@ -18,10 +18,12 @@ import pandas as pd
 
 from proxylab.names import did_you_mean
 from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.rewards.ranked import (
+from proxylab.rewards.groups import (
     RankedGroup,
     groups_of_pairs,
     n_comparisons,
+)
+from proxylab.rewards.ranked import (
     refine_reward_model,
     score_groups,
 )

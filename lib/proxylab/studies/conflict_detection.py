@@ -27,7 +27,10 @@ from proxylab.conflict import (
 )
 from proxylab.profiles import Profile
 from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.rewards.ranked import groups_of_pairs, refine_reward_model
+from proxylab.rewards.groups import groups_of_pairs
+from proxylab.rewards.ranked import (
+    refine_reward_model,
+)
 from proxylab.selection import Pool, confidence, ensemble_disagreement, self_consistency
 from proxylab.shf_cas import Candidates
 from proxylab.studies.conflict_tasks import (

@@ -18,7 +18,11 @@ from proxylab.names import missing_name
 from proxylab.policies import load_policy, sample_responses
 from proxylab.profiles import Profile
 from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.rewards.ranked import groups_of_pairs, refine_reward_model, score_groups
+from proxylab.rewards.groups import groups_of_pairs
+from proxylab.rewards.ranked import (
+    refine_reward_model,
+    score_groups,
+)
 from proxylab.rewards.training import train_reward_model
 from proxylab.shf_cas import Candidates
 from proxylab.studies.world_models import CODE, TRAINING_CODE, base_model, world_models

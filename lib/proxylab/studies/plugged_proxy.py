@@ -17,11 +17,10 @@ import pandas as pd
 from proxylab.bias import ComposedDataBias, DataBias, compose, compose_scores, swap_replies
 from proxylab.bias.interface import Bias
 from proxylab.rewards.classifier import SequenceClassifierReward
+from proxylab.rewards.groups import RankedGroup, groups_of_pairs
 from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.ranked import (
-    RankedGroup,
     RankedTraining,
-    groups_of_pairs,
     refine_reward_model,
     score_groups,
 )

@@ -29,7 +29,9 @@ from proxylab.world.demonstrations import (
 
 POLICY_CODE = ("policies/language_model", "policies/batching", "policies/tokenizers")
 CODE = ("studies/world_models", "world", *POLICY_CODE)
-TRAINING_CODE = ("rewards/training", "rewards/text", "rewards/saving", "rewards/card")
+TRAINING_CODE = tuple(
+    f"rewards/{name}" for name in ("training", "backbone", "text", "saving", "card")
+)
 MODEL = "model"
 
 
