@@ -48,15 +48,14 @@ def test_a_missing_plan_is_an_error(tmp_path):
 def test_the_projects_own_plan_needs_only_its_pages(project):
     plan = (ROOT / "_quarto.yml").read_text()
     (project / "_quarto.yml").write_text(plan)
-    for name in ("world", "cleaning", "reward_models"):
+    names = ["world", "cleaning", "reward_models", "conflict_metrics", "shf_cas", "ablations"]
+    for name in names:
         (project / f"notebooks/pages/{name}.ipynb").write_text("{}")
     book = read_book(project)
-    assert [page.output for page in book.pages] == [
-        "index.html",
-        "notebooks/pages/world.html",
-        "notebooks/pages/cleaning.html",
-        "notebooks/pages/reward_models.html",
-    ]
+    pages = [f"notebooks/pages/{name}.html" for name in names]
+    assert [page.output for page in book.pages] == ["index.html", *pages]
+    # A page that is not in the plan would never be rendered.
+    assert {path.stem for path in (ROOT / "notebooks/pages").glob("*.ipynb")} == set(names)
     # Quarto's own theme files must exist, and a theme that names a web font must not be used.
     assert {*book.html["theme"]["dark"], book.html["theme"]["light"]} == {
         "theme/light.scss",
