@@ -77,7 +77,8 @@ def markdown_table(
 
     Arguments: `names` gives columns the headings that readers see.
     """
-    headings = [html.escape((names or {}).get(name, str(name))) for name in frame.columns]
+    shown = [(names or {}).get(name, str(name)) for name in frame.columns]
+    headings = [html.escape(heading).replace("|", "&#124;") for heading in shown]
     left = [name in text for name in frame.columns]
     lines = ["| " + " | ".join(headings) + " |"]
     lines.append("|" + "|".join(":--" if is_left else "--:" for is_left in left) + "|")

@@ -70,3 +70,9 @@ def test_a_table_has_text_left_and_numbers_right():
 def test_a_shown_table_can_be_referred_to():
     shown = show_table(pd.DataFrame({"n": [1]}), label="x", caption="All of it.")
     assert shown.data.endswith(": All of it. {#tbl-x}\n")
+
+
+def test_a_bar_in_a_heading_does_not_split_the_table():
+    table = markdown_table(pd.DataFrame({"mean |PACS|": ["1"]}))
+    assert [line.count("|") for line in table.splitlines()] == [2, 2, 2]
+    assert "mean &#124;PACS&#124;" in table
