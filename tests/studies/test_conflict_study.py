@@ -9,7 +9,6 @@ from proxylab.studies import conflict_tasks
 from proxylab.studies.conflict_detection import (
     bias_sweep,
     detection_table,
-    knowledge_cells,
     main_table,
     sampling_sweep,
 )
@@ -104,8 +103,6 @@ def test_the_main_table_uses_the_profiles_proxy_and_counts_misled_facts(profile,
     assert table["conflict_sum"].to_numpy() == pytest.approx(expected, nan_ok=True, abs=1e-4)
     assert table["uncertainty"].notna().any()
     assert (table["misled"] == 0).all()
-    cells = knowledge_cells(table)
-    assert cells["n"].sum() == table["wrong"].notna().sum()
 
 
 def test_the_sampling_sweep_goes_over_k_and_temperature(profile, safety):

@@ -5,9 +5,7 @@ asked but no vote). For relabelling as in Elephant, section 3.2.1, by people or 
 program. Left out: annotation tools' own export formats; other keys in a row are ignored.
 """
 
-import csv
-import io
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,7 @@ import pandas as pd
 from proxylab.annotators.votes import CHOICES, check_votes, votes_frame
 from proxylab.names import missing_name
 from proxylab.preferences.export import gzip_lines, write_bytes
-from proxylab.preferences.lines import (
-    collect_rows,
-    read_bytes,
-    read_json_lines,
-    require_rows,
-    text_field,
-)
+from proxylab.preferences.lines import read_votes_rows, text_field
 from proxylab.preferences.schema import PreferenceError, ReadReport
 
 REQUIRED = ("pair_id", "annotator", "choice")
@@ -44,13 +36,7 @@ def read_votes(
     """
     path = Path(path)
     parser = _VoteParser(None if pair_ids is None else set(pair_ids))
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes[-1:] == [".jsonl"]:
-        rows, report = read_json_lines(path, parser)
-    elif suffixes[-1:] == [".csv"]:
-        rows, report = _read_csv(path, parser)
-    else:
-        raise PreferenceError(f"{path}: a votes file ends in .jsonl or .csv (or either with .gz)")
+    rows, report = read_votes_rows(path, parser, required=REQUIRED)
     return votes_frame(*zip(*(vote for _, vote in rows), strict=True)), report
 
 
@@ -100,36 +86,3 @@ def _flag(value: Any) -> bool | None:
     if str(value).lower() not in FLAGS:
         raise ValueError(f"toxic must be true, false or empty, is {value!r}")
     return FLAGS[str(value).lower()]
-
-
-def _read_csv(path: Path, parser: _VoteParser) -> tuple[list[tuple[int, Vote]], ReadReport]:
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    for column in REQUIRED:
-        if column not in (reader.fieldnames or ()):
-            raise PreferenceError(
-                f"{path}: {missing_name('column', column, reader.fieldnames or ())}"
-            )
-    rows, report = collect_rows(
-        _numbered(reader, path), lambda row: parser(_whole(row)), file=str(path)
-    )
-    return require_rows(rows, path, report), report
-
-
-def _numbered(reader: csv.DictReader, path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
-    # A quoted field may span lines, so the reader's own line count is what an editor shows.
-    try:
-        for row in reader:
-            yield reader.line_num - 1, row
-    except csv.Error as error:
-        raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
-
-
-def _whole(row: dict[str, Any]) -> dict[str, Any]:
-    # DictReader files surplus fields under None and fills short rows with None.
-    if None in row or None in row.values():
-        raise ValueError("the row has not as many fields as the header")
-    return row

@@ -1,15 +1,17 @@
-"""Rows out of JSON-lines files, plain or compressed, with every bad row counted.
+"""Rows out of JSON-lines and CSV files, plain or compressed, with every bad row counted.
 
 Shared by the readers of pairs and of votes. A row that cannot be used becomes a `Problem` with
 file and line; a file of which nothing can be used is an error. Left out: streaming; the largest
 file of the study is a few megabytes.
 """
 
+import csv
 import gzip
+import io
 import json
 import lzma
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +62,50 @@ def read_json_lines(
         remark=remark,
     )
     return require_rows(rows, path, report), report
+
+
+def read_votes_rows(
+    path: Path, parse: Callable[[dict[str, Any]], Row], *, required: tuple[str, ...]
+) -> tuple[list[tuple[int, Row]], ReadReport]:
+    """Parse each row of a votes file, by its suffix as JSON lines or as CSV with a header.
+
+    Arguments: `parse` as in `read_json_lines`; `required` columns that a CSV file must have. A CSV
+    row with more or fewer fields than the header is a problem. Returns as `read_json_lines` does.
+    Raises PreferenceError for another suffix, a missing column, no CSV, or no row that can be used.
+    """
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    if suffixes[-1:] == [".jsonl"]:
+        return read_json_lines(path, parse)
+    if suffixes[-1:] != [".csv"]:
+        raise PreferenceError(f"{path}: a votes file ends in .jsonl or .csv (or either with .gz)")
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    present = reader.fieldnames or ()
+    for column in required:
+        if column not in present:
+            raise PreferenceError(f"{path}: {missing_name('column', column, present)}")
+    numbered = _csv_rows(reader, path)
+    rows, report = collect_rows(numbered, lambda row: parse(_whole(row)), file=str(path))
+    return require_rows(rows, path, report), report
+
+
+def _csv_rows(reader: csv.DictReader, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    # A quoted field may span lines, so the reader's own line count is what an editor shows.
+    try:
+        for row in reader:
+            yield reader.line_num - 1, row
+    except csv.Error as error:
+        raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
+
+
+def _whole(row: dict[str, Any]) -> dict[str, Any]:
+    # DictReader files surplus fields under None and fills short rows with None.
+    if None in row or None in row.values():
+        raise ValueError("the row has not as many fields as the header")
+    return row
 
 
 def collect_rows(

@@ -5,9 +5,7 @@ or by any program, away from the loop. Left out: how the questions are put to th
 recorded preference pairs (`annotators.votes_file`).
 """
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,8 @@ import numpy as np
 import pandas as pd
 
 from proxylab.names import missing_name
-from proxylab.preferences.lines import (
-    collect_rows,
-    read_bytes,
-    read_json_lines,
-    require_rows,
-    text_field,
-)
-from proxylab.preferences.schema import PreferenceError, ReadReport
+from proxylab.preferences.lines import read_votes_rows, text_field
+from proxylab.preferences.schema import ReadReport
 from proxylab.shf_cas.annotators import checked_choice, win_shares
 
 TEXTS = ("prompt", "first", "second")
@@ -104,14 +96,7 @@ def read_completion_votes(path: str | Path) -> tuple[pd.DataFrame, ReadReport]:
     second vote of one annotator on one pair is counted in the report with file and line.
     Raises PreferenceError for a file of another kind, a missing column, or no row that can be used.
     """
-    path, parser = Path(path), _VoteParser()
-    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
-    if suffixes[-1:] == [".jsonl"]:
-        rows, report = read_json_lines(path, parser)
-    elif suffixes[-1:] == [".csv"]:
-        rows, report = _read_csv(path, parser)
-    else:
-        raise PreferenceError(f"{path}: a votes file ends in .jsonl or .csv (or either with .gz)")
+    rows, report = read_votes_rows(Path(path), _VoteParser(), required=REQUIRED)
     return pd.DataFrame([vote for _, vote in rows], columns=list(COLUMNS)), report
 
 
@@ -122,8 +107,6 @@ class _VoteParser:
         self.seen: set[tuple[str, str, frozenset[str]]] = set()
 
     def __call__(self, row: dict[str, Any]) -> Vote:
-        if None in row:  # where csv files what a row has too much
-            raise ValueError("the row has more fields than the header")
         prompt, first, second = (text_field(row, key) for key in TEXTS)
         if first == second:
             raise ValueError("first and second are the same text")
@@ -144,28 +127,6 @@ def _choice(row: dict[str, Any]) -> str:
     if row["choice"] not in tuple(SHARE_OF_FIRST):  # a tuple: JSON may hold what has no hash
         raise ValueError(missing_name("choice", str(row["choice"]), SHARE_OF_FIRST))
     return row["choice"]
-
-
-def _read_csv(path: Path, parser: _VoteParser) -> tuple[list[tuple[int, Vote]], ReadReport]:
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    present = reader.fieldnames or ()
-    for column in REQUIRED:
-        if column not in present:
-            raise PreferenceError(f"{path}: {missing_name('column', column, present)}")
-    rows, report = collect_rows(_numbered(reader, path), parser, file=str(path))
-    return require_rows(rows, path, report), report
-
-
-def _numbered(reader: csv.DictReader, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        for row in reader:
-            yield reader.line_num - 1, row  # a quoted field may span lines: what an editor shows
-    except csv.Error as error:
-        raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
 
 
 def _shares_by_pair(votes: pd.DataFrame) -> dict[str, dict[tuple[str, str], float]]:

@@ -213,19 +213,3 @@ def _data_biased(models: TaskModels, proxy: SequenceClassifierReward, profile: P
         training = settings.bias_training.model_copy(update={"seed": seed})
         model, _ = refine_reward_model(proxy, groups_of_pairs(biased), training, name=name)
         yield name, dose, model
-
-
-def knowledge_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """One row a topic: how much the policy knows of it, and how well conflict does there.
-
-    policy_knowledge, proxy_knowledge: mean within-prompt correlation with gold. Columns topic,
-    quadrant, n, n_wrong besides; what conflict finds is computed from the rows by the page.
-    """
-    by_topic = table.groupby(["topic", "quadrant"], sort=False)
-    return by_topic.agg(
-        n=("wrong", "count"),
-        n_wrong=("wrong", "sum"),
-        policy_knowledge=("policy_gold", "mean"),
-        proxy_knowledge=("proxy_gold", "mean"),
-        conflict=("conflict_sum", "mean"),
-    ).reset_index()
