@@ -130,7 +130,7 @@ class MadeUpRun:
     def table(self, name):
         if name == "theory":
             return theory_table()
-        return pd.DataFrame({"n_samples": [4, 8], "level": 0.05, "threshold": [1.7, 1.54]})
+        return pd.DataFrame({"k": [4, 8], "level": 0.05, "threshold": [1.7, 1.54]})
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def simulated(monkeypatch):
     released = [("t", v, k, independence_level(v, k, **draws)) for v in (1.0, 1.5) for k in (4, 8)]
     tables = {
         "gaussian": gaussian_simulation(CORRELATIONS, 8, 2000, 0),
-        "thresholds": threshold_table((4, 8), LEVELS, **draws),
+        "thresholds": threshold_table((4, 8), LEVELS, **draws).rename(columns={"n_samples": "k"}),
         "released": pd.DataFrame(released, columns=["threshold", "value", "k", "level"]),
     }
     run = SimpleNamespace(table=tables.__getitem__)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from proxylab.studies.conflict_theory import released_table, theory_table
+from proxylab.studies.conflict_theory import released_table, theory_table, theory_tables
 
 
 @pytest.fixture(scope="module")
@@ -33,3 +33,10 @@ def test_the_released_threshold_means_another_level_at_every_k():
     assert table["released-1.0", 8] == pytest.approx(0.722, abs=0.003)  # the notes' simulation
     assert table["released-1.0"].is_monotonic_increasing
     assert table["released-1.5"].is_monotonic_decreasing
+
+
+def test_no_table_has_a_column_that_contradicts_a_parameter_of_the_run():
+    tables = theory_tables(n_prompts=200, n_samples=8, seed=0)
+    for name in ("thresholds", "released"):
+        assert "n_samples" not in tables[name]
+        assert set(tables[name]["k"]) == {4, 8, 16, 32, 64}

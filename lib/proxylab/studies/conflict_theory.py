@@ -32,7 +32,8 @@ def theory_tables(*, n_prompts: int, n_samples: int, seed: int) -> dict[str, pd.
     """Tables "gaussian", "thresholds", "released" and "theory"."""
     return {
         "gaussian": gaussian_simulation(CORRELATIONS, n_samples, n_prompts, seed),
-        "thresholds": threshold_table(SAMPLE_COUNTS, LEVELS),
+        # A table column may not bear the name of a parameter that says something else.
+        "thresholds": threshold_table(SAMPLE_COUNTS, LEVELS).rename(columns={"n_samples": "k"}),
         "released": released_table(),
         "theory": theory_table(n_prompts=n_prompts, n_samples=n_samples, seed=seed),
     }

@@ -31,7 +31,7 @@ SHOWN = 0.97  # of the prompts lie below the end of the axis: beyond it precisio
 def released_marks(profile: str) -> dict[str, float]:
     """The released thresholds and the one of `LEVEL` at the released K, by name."""
     table = load_runs(SIMULATION, profile=profile)[0].table("thresholds")
-    same = (table["n_samples"] == RELEASED_SAMPLES) & np.isclose(table["level"], LEVEL)
+    same = (table["k"] == RELEASED_SAMPLES) & np.isclose(table["level"], LEVEL)
     calibrated = float(table.loc[same, "threshold"].iloc[0])
     released = {f"{value:.1f} (released [C])": value for value in RELEASED_THRESHOLDS.values()}
     return released | {f"{calibrated:.2f} ({100 * LEVEL:g} % level)": calibrated}

@@ -100,7 +100,7 @@ def threshold_table(profile: str) -> Markdown:
         level_text=[f"{100 * level:g} %" for level in table["level"]],
     )
     order = list(dict.fromkeys(table.sort_values("level", ascending=False)["level_text"]))
-    wide = table.pivot(index="n_samples", columns="level_text", values="text")[order]
+    wide = table.pivot(index="k", columns="level_text", values="text")[order]
     error = table["level_se"].max()
     return show_table(
         wide.reset_index(),
@@ -108,7 +108,7 @@ def threshold_table(profile: str) -> Markdown:
         caption="Thresholds by level: the mean |PACS| that an unrelated, Gaussian proxy and policy "
         "exceed with this probability. Grade D; Monte-Carlo standard error of a level at most "
         f"{number(100 * error, 2)} points.",
-        names={"n_samples": "samples a prompt"},
+        names={"k": "samples a prompt"},
     )
 
 
