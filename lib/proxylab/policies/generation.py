@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from proxylab.policies.batching import length_sorted_batches, pad
+from proxylab.policies.sequences import Dialogue, TokenBatch, token_logprobs
 from proxylab.policies.tokenizers import encode_dialogues
 
 
@@ -24,6 +25,7 @@ class Samples:
     policy_logprob: nats, summed over response tokens, at temperature 1.
     n_tokens: response tokens, the end token included.
     finished: whether the end token was reached within the allowed length.
+    prompt_ids, response_ids: the tokens themselves, one list a prompt, and one a completion.
     """
 
     prompts: list[str]
@@ -31,6 +33,17 @@ class Samples:
     policy_logprob: np.ndarray
     n_tokens: np.ndarray
     finished: np.ndarray
+    prompt_ids: list[list[int]]
+    response_ids: np.ndarray
+
+    @property
+    def dialogues(self) -> list[Dialogue]:
+        """Token ids of prompt and completion, `n_prompts * n_samples` of them, row by row."""
+        return [
+            (ids, reply)
+            for ids, row in zip(self.prompt_ids, self.response_ids, strict=True)
+            for reply in row
+        ]
 
 
 def sample_responses(
@@ -71,6 +84,8 @@ def sample_responses(
         policy_logprob=_logprobs(model, flat, tokenizer.pad_token_id).reshape(shape),
         n_tokens=np.array([len(reply) for _, reply in flat]).reshape(shape),
         finished=np.array([reply[-1] == eos for _, reply in flat]).reshape(shape),
+        prompt_ids=prompt_ids,
+        response_ids=tokens,
     )
 
 
@@ -137,7 +152,7 @@ def _cut(reply: list[int], eos: int) -> list[int]:
 @torch.inference_mode()
 def _logprobs(
     model: PreTrainedModel,
-    dialogues: Sequence[tuple[list[int], list[int]]],
+    dialogues: Sequence[Dialogue],
     pad_token_id: int,
     batch_size: int = 256,
 ) -> np.ndarray:
@@ -145,14 +160,6 @@ def _logprobs(
     lengths = [len(prompt) + len(response) for prompt, response in dialogues]
     for batch in length_sorted_batches(lengths, batch_size):
         chosen = [dialogues[i] for i in batch]
-        ids, mask = pad([prompt + response for prompt, response in chosen], pad_token_id)
-        ids, mask = ids.to(model.device), mask.to(model.device)
-        logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float()
-        chosen_logit = logits.gather(-1, ids[:, 1:, None]).squeeze(-1)
-        token_logprob = chosen_logit - logits.logsumexp(-1)  # (B, T - 1)
-        # Position t predicts token t + 1; the response starts after the prompt's last token.
-        position = torch.arange(1, ids.shape[1], device=ids.device)
-        starts = torch.tensor([len(prompt) for prompt, _ in chosen], device=ids.device)
-        is_response = (position >= starts[:, None]) & mask[:, 1:].bool()
-        out[batch] = (token_logprob * is_response).sum(1).cpu().double().numpy()
+        tokens = TokenBatch.of(chosen, pad_token_id, model.device)
+        out[batch] = token_logprobs(model, tokens).sum(1).cpu().double().numpy()
     return out

@@ -1,0 +1,1 @@
+"""Optimisers that align a policy with a proxy, on one interface."""
