@@ -10,10 +10,12 @@ from typing import Literal, TypeVar
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import get_scheduler
 
 T = TypeVar("T")
+Precision = Literal["float32", "bfloat16"]
 
 
 class OptimiserSettings(BaseModel):
@@ -76,6 +78,15 @@ class Stepper:
         self._optimiser.zero_grad()
         self._schedule.step()
         return norm
+
+
+def make_accelerator(precision: Precision, device: torch.device) -> Accelerator:
+    """An accelerator on `device`; bfloat16 computes in it, while weights stay float32."""
+    # The state is one for the whole process, and would refuse another precision than the first
+    # trainer's; the group of processes, which is kept apart, stays.
+    AcceleratorState._reset_state()
+    mixed = "bf16" if precision == "bfloat16" else "no"
+    return Accelerator(mixed_precision=mixed, cpu=device.type == "cpu")
 
 
 def shard(rows: Sequence[T], accelerator: Accelerator) -> Sequence[T]:

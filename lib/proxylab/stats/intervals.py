@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 CHUNK = 4_000_000  # resampled values held at once, about 32 MB
 
@@ -38,6 +37,8 @@ def wilson(n_success: int, n: int, *, level: float = 0.95) -> Interval:
     Raises ValueError unless 0 <= n_success <= n and 0 < level < 1.
     Source: Wilson (1927), through statsmodels.
     """
+    from statsmodels.stats.proportion import proportion_confint  # half a second in every run
+
     check_level(level)
     if not 0 <= n_success <= n:
         raise ValueError(f"n_success must lie in 0..n, got {n_success} of {n}")

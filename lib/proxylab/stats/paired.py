@@ -7,8 +7,6 @@ samples, and any correction other than Holm's (1979).
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.stats.contingency_tables import mcnemar
-from statsmodels.stats.multitest import multipletests
 
 from proxylab.stats.intervals import Interval, bootstrap_mean
 
@@ -45,6 +43,8 @@ def mcnemar_exact(a_right: np.ndarray, b_right: np.ndarray) -> McNemar:
     Arguments: `a_right`, `b_right` bool `(n_units,)`. With no discordant unit p is 1.
     Raises ValueError when the shapes differ. Source: McNemar (1947), binomial form, statsmodels.
     """
+    from statsmodels.stats.contingency_tables import mcnemar  # half a second in every run
+
     a, b = _same_shape(np.asarray(a_right), np.asarray(b_right))
     if a.dtype != bool or b.dtype != bool:
         raise ValueError(f"a_right and b_right must be bool, got {a.dtype} and {b.dtype}")
@@ -58,6 +58,8 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
     Arguments: `p_values` `(n_tests,)`. Source: Holm (1979), through statsmodels.
     """
+    from statsmodels.stats.multitest import multipletests  # half a second in every run
+
     p_values = np.asarray(p_values, float)
     adjusted = np.full(p_values.shape, np.nan)
     defined = ~np.isnan(p_values)
