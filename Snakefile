@@ -63,12 +63,25 @@ def needed_first(wildcards):
     if wildcards.notebook == "shf_cas":
         task = (values.get("task", "safety"), "safety")
         return results_of("measure_conflict", seed=seed, task=task)
+    if wildcards.notebook == "align":
+        return needed_by_alignment(values)
     if wildcards.notebook not in ("train_reward_model", "measure_rulers"):
         return []
     seed = (values["seed"] if data[0] == "world" else 0, 0)
     annotators = (values.get("annotators", "simulated"), "simulated")
     first = results_of("clean", seed=seed, data=data, annotators=annotators)
     return first + (results_of("build_world", seed=seed) if data[0] == "world" else [])
+
+
+def needed_by_alignment(values):
+    """Data and proxies; best-of-n goes before the others, so that two never wait for one proxy."""
+    seed, task = (values["seed"], 0), (values.get("task", "mixed"), "mixed")
+    has_proxy = "proxies" in values or values["algorithm"] not in ("sft", "dpo")
+    if has_proxy and values["algorithm"] != "best_of_n":
+        return results_of("align", seed=seed, task=task, algorithm=("best_of_n", "ppo"))
+    if task[0] != "mixed":
+        return results_of("measure_conflict", seed=seed, task=(task[0], "safety"))
+    return results_of("build_world", "clean", "train_reward_model", seed=seed)
 
 
 def arguments(wildcards):

@@ -11,6 +11,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from proxylab.alignment.dpo import DPOSettings
+from proxylab.alignment.ppo import PPOSettings
+from proxylab.alignment.pro import PROSettings
+from proxylab.alignment.sft import SFTSettings
 from proxylab.environment import project_root
 from proxylab.names import did_you_mean
 from proxylab.policies.language_model import LanguageModelSettings, TrainingSettings
@@ -52,9 +56,12 @@ class PolicySettings(Section):
 
 
 class RewardModelSettings(Section):
-    """How a reward model is trained; `n_proxy_pairs` is for the world's own proxy."""
+    """How a reward model is trained; the rest is for the proxies of the world alone."""
 
     training: RewardTraining = RewardTraining()
+    proxy_training: RankedTraining = RankedTraining(
+        epochs=2, learning_rate=2e-3, batch_size=64, warmup_steps=20
+    )
     n_proxy_pairs: int = Field(default=8_000, ge=10)
 
 
@@ -102,6 +109,38 @@ class ConflictSettings(Section):
     kl: float = Field(default=0.7, gt=0, description="nats that the optimised policy may spend")
 
 
+class AlignmentSettings(Section):
+    """The alignment study: prompts, samples, proxies, and the settings of every algorithm."""
+
+    small: LanguageModelSettings = LanguageModelSettings(hidden_size=32, n_layers=1, n_heads=2)
+    n_strong_pairs: int = Field(default=16_000, ge=10, description="noise-free, all topics")
+    n_train_prompts: int = Field(default=4_000, ge=1)
+    n_test_prompts: int = Field(default=600, ge=4)
+    n_samples: int = Field(default=2, ge=1, description="completions of a test prompt")
+    n_scale_prompts: int = Field(default=200, ge=2, description="that put proxies on one scale")
+    n_perturbed: int = Field(default=100, ge=1, description="test prompts asked otherwise")
+    n_preference_pairs: int = Field(default=1_000, ge=1, description="held-out pairs, noisy")
+    n_monitor_prompts: int = Field(default=64, ge=1)
+    n_monitor_samples: int = Field(default=4, ge=1)
+    monitor_every: int = Field(default=10, ge=1, description="optimiser steps")
+
+    proxies: tuple[str, ...] = ("raw@0.1", "raw", "cleaned", "strong")
+    n_proxy_labelled: int = Field(default=3_000, ge=2, description="pairs that a proxy relabels")
+    n_choice_prompts: int = Field(default=150, ge=1)
+    n_candidates: int = Field(default=128, ge=2, description="completions of each such prompt")
+    best_of: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+    kls: tuple[float, ...] = Field(default=(0.1, 0.3, 0.7, 1.2, 2.0, 3.0), description="nats")
+
+    sft: SFTSettings = SFTSettings()
+    dpo: DPOSettings = DPOSettings()
+    pro: PROSettings = PROSettings()
+    ppo: PPOSettings = PPOSettings()
+
+    def settings_of(self, algorithm: str) -> BaseModel | None:
+        """The settings of an algorithm that trains; None for one that does not."""
+        return getattr(self, algorithm, None)
+
+
 class PlannedRun(Section):
     """One line of the batch: a run notebook, and the values of its parameters to cross."""
 
@@ -125,6 +164,7 @@ class Profile(Section):
     text_reward_model: RewardModelSettings = RewardModelSettings()
     cleaning: CleaningSettings = CleaningSettings()
     conflict: ConflictSettings = ConflictSettings()
+    alignment: AlignmentSettings = AlignmentSettings()
     batch: tuple[PlannedRun, ...] = ()
 
     def world_of(self, seed: int) -> WorldSettings:

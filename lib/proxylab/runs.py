@@ -76,7 +76,33 @@ class ShfCas(RunParameters):
     annotator_noise: float = Field(default=0.0, ge=0)  # gold-reward units, of "noisy"
     logprob: Literal["sum", "per_token", "length_residual"] = "sum"
     refit: Literal["warm", "scratch"] = "warm"  # from the proxy, or from the backbone as the paper
-    faults: tuple[str, ...] = ()  # of the released code, switched on
+    faults: tuple[str, ...] = ()  # of the released code, together; "each": one after the other
+
+
+class Align(RunParameters):
+    """Align the base policy by one algorithm, once for every proxy or set of labels."""
+
+    notebook: ClassVar[str] = "align"
+
+    algorithm: Literal["sft", "dpo", "pro", "ppo", "best_of_n", "reweighting"] = "ppo"
+    data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
+    task: Literal["mixed", "safety", "helpfulness", "questions"] = "mixed"  # mixed: of the pairs
+    labels: tuple[str, ...] = ()  # sft, dpo: "raw", "raw_as_few", "cleaned", "by_proxy"
+    proxies: tuple[str, ...] = ()  # "raw", "cleaned", "raw@0.1", "strong", "task", a folder, ...
+    biases: tuple[str, ...] = ("none",)  # of the proxies: "none", "length_bias=0.2", ...
+    betas: tuple[float, ...] = ()  # KL coefficients; none named: the profile's
+    sizes: tuple[str, ...] = ("standard",)  # of the policy: "standard", "small"
+    leave_out: tuple[str, ...] = ()  # topics of the world that training does not see
+
+
+class VerifyOptimisers(RunParameters):
+    """Run the optimisers on a problem whose exact optimum is known, and measure the distance."""
+
+    notebook: ClassVar[str] = "verify_optimisers"
+
+    betas: tuple[float, ...] = (0.5, 1.0)  # KL coefficients, reward units a nat
+    n_pairs: int = Field(default=4_000, ge=10)  # Bradley-Terry pairs that DPO learns from
+    n_steps: int = Field(default=100, ge=1)  # of PPO
 
 
 class MeasureScores(RunParameters):

@@ -17,6 +17,7 @@ from proxylab.paper_values import GRADES
 from proxylab.profiles import load_profile
 from proxylab.results import MissingResults, start_run
 from proxylab.runs import ShfCas
+from proxylab.selection import SELECTORS
 
 PROFILE = load_profile("smoke", root=Path(__file__).parents[2])
 GAINS = {"random": 0.1, "conflict": 0.3, "low_conflict": 0.02, "oracle": 0.5}
@@ -273,6 +274,13 @@ def test_a_run_of_a_few_selectors_does_not_count_twice(five_seeds):
     assert rows["gold"].max() < 8
 
 
+def test_the_page_says_which_selectors_are_not_compared(five_seeds):
+    said = selectors.selector_table("smoke").data
+    left_out = [name for name in SELECTORS if name not in GAINS]
+    assert f"not compared here: {', '.join(left_out)}." in said
+    assert selectors._left_out(list(SELECTORS)) == ""
+
+
 def test_runs_of_the_ablations_are_no_main_runs(five_seeds):
     record(five_seeds, made_up({"random": 9.0}, 7), seed=7, rounds=1)
     assert 7 not in set(shf_cas_rows.main_rows("smoke", "rounds")["seed"])
@@ -294,6 +302,34 @@ def test_a_fault_is_compared_with_the_corrected_loop(five_seeds):
     text = shf_cas_faults.fault_sentence("smoke").data
     assert "*inverted selection* with conflict (safety) −0.19" in text
     assert "| inverted selection | conflict |" in shf_cas_faults.fault_table("smoke").data
+
+
+def test_faults_may_have_a_run_each_or_share_one(five_seeds):
+    names = ("inverted_selection", "reversed_labels")
+    for seed in range(5):
+        loops = [
+            made_up({"conflict": gain}, seed) for gain in (0.1, -0.2)
+        ]  # the corrected loop gains 0.3
+        both = {
+            table: pd.concat(
+                [loop[table].assign(fault=name) for loop, name in zip(loops, names, strict=True)],
+                ignore_index=True,
+            )
+            for table in loops[0]
+        }
+        record(five_seeds, both, seed=seed, faults=("each",))
+        unrefined = made_up({"conflict": 0.0}, seed)
+        record(five_seeds, unrefined, seed=seed, faults=("unrefined_proxy", "reversed_labels"))
+    table = shf_cas_faults.fault_effects("smoke").set_index(["fault", "measure"])
+    gold = table.xs("gold", level="measure")["value"]
+    assert gold["inverted_selection"] == pytest.approx(0.1 - 0.3, abs=0.02)
+    assert gold["reversed_labels"] == pytest.approx(-0.2 - 0.3, abs=0.02)
+    assert gold["unrefined_proxy + reversed_labels"] == pytest.approx(0.0 - 0.3, abs=0.02)
+    assert len(gold) == 3
+    text = shf_cas_faults.fault_table("smoke").data
+    assert "| inverted selection | conflict |" in text
+    assert "5 seeds (0, 1, 2, 3, 4)" in text
+    assert set(shf_cas_rows.main_rows("smoke", "held_out")["faults"].map(len)) == {0}
 
 
 def test_missing_results_are_said_to_be_missing(project):

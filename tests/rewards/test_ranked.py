@@ -10,7 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from proxylab.rewards import ranked, shared_prefix
-from proxylab.rewards.classifier import SequenceClassifierReward, pad_right
+from proxylab.rewards.classifier import (
+    READING_KEYS,
+    SequenceClassifierReward,
+    pad_right,
+)
 from proxylab.rewards.groups import (
     RankedGroup,
     groups_of_pairs,
@@ -19,6 +23,7 @@ from proxylab.rewards.groups import (
 from proxylab.rewards.interface import CallableReward
 from proxylab.rewards.ranked import (
     RankedTraining,
+    fresh_reward_model,
     ranking_loss,
     refine_reward_model,
     score_groups,
@@ -283,6 +288,30 @@ def test_a_refined_model_is_saved_and_passes_its_self_test(reward, pairs, held_o
     prompts, replies = held_out.prompt.tolist(), held_out.chosen.tolist()
     np.testing.assert_array_equal(loaded.score(prompts, replies), refined.score(prompts, replies))
     assert all(check.passed for check in self_test(loaded, pairs=held_out))
+
+
+def test_from_a_new_head_it_learns_what_the_trainer_of_pairs_learns(
+    tokenizer, language_model, pairs, held_out, settings, trained
+):
+    start = fresh_reward_model(
+        language_model, tokenizer, max_length=settings.max_length, seed=settings.seed
+    )
+    same = {  # batches of 32 pairs are batches of 64 completions
+        name: getattr(settings, name) for name in ("epochs", "learning_rate", "warmup_steps")
+    }
+    training = RankedTraining(batch_size=64, seed=settings.seed, **same)
+    refined, facts = refine_reward_model(start, groups_of_pairs(pairs), training)
+    by_pairs = SequenceClassifierReward.load(trained[0])
+    assert facts["n_steps"] == trained[1]["n_steps"] == 24  # 3 epochs of 8 batches
+    assert {key: getattr(refined, key) for key in READING_KEYS} == {
+        key: getattr(by_pairs, key) for key in READING_KEYS
+    }
+    held_out_groups = groups_of_pairs(held_out)
+    assert accuracy(start, held_out_groups) < 0.9  # it has to be learnt
+    assert accuracy(refined, held_out_groups) == accuracy(by_pairs, held_out_groups) == 1.0
+    assert refined.card.head_trained
+    assert not start.card.head_trained
+    assert refined.card.training["base"] == "language-model"
 
 
 def test_autocast_is_kept(tokenizer):

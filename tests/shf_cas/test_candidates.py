@@ -1,9 +1,12 @@
 """Candidates: rows and samples stay together, and what does not fit is refused."""
 
+import copy
+import gc
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from proxylab.rewards.ranked import score_groups
 from proxylab.shf_cas import Candidates
 
 NAN = np.nan
@@ -60,3 +63,22 @@ def test_what_does_not_fit_is_refused(small):
         replace(small, region=np.array(["x", "y"]))
     with pytest.raises(ValueError, match="prompt 2, sample 1 has a log-probability but no resp"):
         replace(small, policy_logprob=np.zeros((3, 2)))
+
+
+def test_a_model_scores_the_completions_once_for_as_long_as_it_lives(pool, proxy, backbone):
+    drawn = pool.take(slice(4))
+    rewards = drawn.scored_by(proxy)
+    np.testing.assert_array_equal(
+        rewards, score_groups(proxy, drawn.prompts, drawn.responses), strict=True
+    )
+    assert drawn.scored_by(proxy) is rewards
+    with pytest.raises(ValueError, match="read-only"):  # whoever changed it would change it for all
+        rewards[0, 0] = 0.0
+    assert not np.array_equal(drawn.scored_by(backbone), rewards)
+    another = copy.copy(proxy)
+    np.testing.assert_array_equal(drawn.scored_by(another), rewards)
+    assert len(drawn._rewards) == 3
+    del another
+    gc.collect()
+    assert len(drawn._rewards) == 2
+    assert len(drawn.take(slice(2))._rewards) == 0  # other completions, nothing scored yet

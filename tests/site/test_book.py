@@ -48,7 +48,18 @@ def test_a_missing_plan_is_an_error(tmp_path):
 def test_the_projects_own_plan_needs_only_its_pages(project):
     plan = (ROOT / "_quarto.yml").read_text()
     (project / "_quarto.yml").write_text(plan)
-    names = ["world", "cleaning", "reward_models", "conflict_metrics", "shf_cas", "ablations"]
+    names = [
+        "world",
+        "cleaning",
+        "reward_models",
+        "dpo",
+        "ppo",
+        "pro",
+        "overoptimisation",
+        "conflict_metrics",
+        "shf_cas",
+        "ablations",
+    ]
     for name in names:
         (project / f"notebooks/pages/{name}.ipynb").write_text("{}")
     book = read_book(project)

@@ -35,7 +35,7 @@ from proxylab.studies.explore_conflict import (
 )
 from proxylab.studies.explore_feedback import NOTHING, agreement_table, feedback_table
 from proxylab.studies.plugged_proxy import PluggedProxy, own_pairs, plug_in, refittable
-from proxylab.studies.shf_cas import Setting, prepare
+from proxylab.studies.shf_cas_setting import Setting, prepare
 
 
 def words(prompts, responses):
@@ -82,7 +82,7 @@ def two_prompts(gold) -> Candidates:
 def by_hand(profile, drawn, reward) -> tuple[Setting, PluggedProxy]:
     """A lab without models, and a proxy with this reward on its only candidates."""
     rewards = {POOL: np.array(reward, float), HELD_OUT: np.array(reward, float)}
-    setting = Setting(ShfCas(), profile, None, drawn, drawn, 0.0)
+    setting = Setting(ShfCas(), profile, None, drawn, drawn, 0.0, None)
     return setting, PluggedProxy("by hand", rewards, rewards, None)
 
 

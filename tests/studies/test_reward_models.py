@@ -13,7 +13,7 @@ from proxylab.accuracy import accuracy, score_pairs
 from proxylab.policies import load_policy
 from proxylab.rewards.linear import StyleBradleyTerry
 from proxylab.rewards.nulls import LongestReward, RandomReward
-from proxylab.rewards.training import RewardTraining
+from proxylab.rewards.ranked import RankedTraining
 from proxylab.runs import Clean, MeasureAgreement, MeasureScores, TrainRewardModel
 from proxylab.studies import reward_models, world_models
 from proxylab.studies.cleaning import clean
@@ -140,7 +140,7 @@ def test_a_reward_model_is_trained_once_on_the_worlds_base(cleaned, profile, mon
     assert facts_again == facts
     pd.testing.assert_frame_equal(score_pairs(again, cleaned.pairs("test")), scores)
     with pytest.raises(AssertionError, match="trained a second time"):
-        trained_reward_model(TrainRewardModel(), profile, cleaned)
+        trained_reward_model(TrainRewardModel(fraction=0.37), profile, cleaned)
 
 
 def test_real_text_has_a_backbone_of_its_own(real, profile, monkeypatch):
@@ -166,13 +166,15 @@ def world_samples(models, profile):
 
 
 def test_the_models_of_a_world_are_trained_once(models, profile, monkeypatch):
-    for name in ("train_language_model", "train_reward_model"):
+    for name in ("train_language_model", "refine_reward_model", "proxy_preferences"):
         monkeypatch.setattr(world_models, name, never)
     assert world_models.world_models(profile, 0) == models
     more = profile.policy.model_copy(update={"n_demonstrations": 64})
     with pytest.raises(AssertionError):
         world_models.world_models(profile.model_copy(update={"policy": more}), 0)
-    longer = profile.world_reward_model.model_copy(update={"training": RewardTraining(epochs=3)})
+    longer = profile.world_reward_model.model_copy(
+        update={"proxy_training": RankedTraining(epochs=3)}
+    )
     with pytest.raises(AssertionError):
         world_models.world_models(profile.model_copy(update={"world_reward_model": longer}), 0)
 

@@ -88,7 +88,7 @@ class LanguageModelPolicy:
     def logprob(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """Summed log-probability of each response, nats `(n,)`."""
         return response_logprobs(
-            self.model, self.tokenizer, prompts, responses, max_length=self.max_length
+            self.model, self.tokenizer, list(prompts), list(responses), max_length=self.max_length
         )
 
 

@@ -1,5 +1,8 @@
 """The end of every page: what made it, so that it can be made again or changed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -17,9 +20,18 @@ def notice(profile: str) -> Markdown:
     )
 
 
-def made_by(page: str, notebooks: list[str], profile: str) -> Markdown:
-    """Commands, results read, profile, commit, versions and time, for these run notebooks."""
-    runs = _runs(notebooks, profile)
+def made_by(
+    page: str,
+    notebooks: list[str],
+    profile: str,
+    *,
+    where: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Markdown:
+    """Commands, results read, profile, commit, versions and time, for these run notebooks.
+
+    Arguments: `where` narrows a notebook's runs to those that the page reads, as `load_runs` does.
+    """
+    runs = _runs(notebooks, profile, where or {})
     command = f"make site PROFILE={profile}"
     lines = ["## How this page was made {.unnumbered}\n", f"```\n{command}\n```\n"]
     lines.append(
@@ -31,11 +43,11 @@ def made_by(page: str, notebooks: list[str], profile: str) -> Markdown:
     return Markdown("\n".join(lines))
 
 
-def _runs(notebooks: list[str], profile: str) -> list[Run]:
+def _runs(notebooks: list[str], profile: str, where: Mapping[str, Mapping[str, Any]]) -> list[Run]:
     found = []
     for notebook in notebooks:
         try:
-            found += load_runs(notebook, profile=profile)
+            found += load_runs(notebook, profile=profile, where=where.get(notebook))
         except MissingResults:
             continue
     return found

@@ -9,13 +9,15 @@ Left out: margins, ties as a preference of their own, centring of the rewards.
 
 import copy
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from transformers import get_cosine_schedule_with_warmup
+from transformers import PreTrainedTokenizerBase, get_cosine_schedule_with_warmup
 
+from proxylab.rewards.backbone import with_fresh_head
 from proxylab.rewards.card import RewardCard
 from proxylab.rewards.classifier import READING_KEYS, SequenceClassifierReward, token_batches
 from proxylab.rewards.groups import RankedGroup, n_comparisons
@@ -50,6 +52,25 @@ def ranking_loss(scores: torch.Tensor, labels: torch.Tensor, group: torch.Tensor
     winner, loser = torch.nonzero(better, as_tuple=True)
     losses = torch.nn.functional.softplus(scores[loser] - scores[winner])
     return losses.sum() / max(1, len(losses))
+
+
+def fresh_reward_model(
+    base: str | Path, tokenizer: PreTrainedTokenizerBase, *, max_length: int, seed: int
+) -> SequenceClassifierReward:
+    """The language model of a folder or hub id with a new head, to be trained on groups.
+
+    Arguments: `max_length` in tokens, prompt and response together; `seed` of the head. It reads
+    plain text, ended by EOS where the tokenizer knows one, as `train_reward_model` does.
+    """
+    card = RewardCard(
+        orientation=1,
+        template="plain",
+        append_eos=tokenizer.eos_token_id is not None,
+        max_length=max_length,
+        head_trained=False,
+    )
+    model = with_fresh_head(base, seed)
+    return SequenceClassifierReward.from_card(model, tokenizer, card, name=Path(base).name)
 
 
 def refine_reward_model(

@@ -1,13 +1,18 @@
 """Candidates: prompts with K completions of the base policy each, and what is known of them.
 
 Targeting Misalignment (arXiv 2512.09212) samples them once, before any label is bought. Left out:
-what a reward model makes of them, which changes from round to round.
+how a reward model comes about, which changes from round to round.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 import numpy as np
+
+from proxylab.rewards.classifier import SequenceClassifierReward
+from proxylab.rewards.ranked import score_groups
 
 GRIDS = ("responses", "policy_logprob", "n_tokens", "gold_reward")
 BY_PROMPT = ("region", "quadrant")
@@ -59,6 +64,22 @@ class Candidates:
     def defined(self) -> np.ndarray:
         """Bool `(n_prompts, n_samples)`: a completion, not padding."""
         return ~np.isnan(self.policy_logprob)
+
+    def scored_by(self, model: SequenceClassifierReward) -> np.ndarray:
+        """Rewards `(n_prompts, n_samples)` of a model whose weights stay as they are; read-only.
+
+        What a model has scored once is kept for as long as the model is: every loop of a study
+        starts from the same proxy.
+        """
+        if model not in self._rewards:
+            rewards = score_groups(model, self.prompts, self.responses)
+            rewards.flags.writeable = False
+            self._rewards[model] = rewards
+        return self._rewards[model]
+
+    @cached_property
+    def _rewards(self) -> WeakKeyDictionary:
+        return WeakKeyDictionary()
 
     def take(self, rows: Sequence[int] | np.ndarray | slice) -> "Candidates":
         """The prompts of these rows: indices, a bool mask `(n_prompts,)` or a slice."""

@@ -23,9 +23,7 @@ from proxylab.policies.reweighting import (
     reweighted_logprob,
 )
 from proxylab.rewards.groups import RankedGroup
-from proxylab.rewards.ranked import (
-    score_groups,
-)
+from proxylab.rewards.ranked import score_groups
 from proxylab.selection import expected_regret
 from proxylab.shf_cas.candidates import Candidates
 from proxylab.shf_cas.faults import (
@@ -78,7 +76,7 @@ def evaluate(
             "gold": _expectation(weights, gold),
             "base_gold": prompt_mean(gold),
             "kl": kl_from_reference(weights),
-            "accuracy": _accuracy(order),
+            "accuracy": share_ordered_rightly(order),
             "tau_gold": order["tau_b"].to_numpy(),
             "conflict_proxy": prompt_conflict(reward, logprob),
             "conflict_gold": prompt_conflict(gold, optimised),
@@ -98,10 +96,10 @@ def evaluate_round(
     """
     faults = settings.faults
     judged = evaluation_candidates(held_out, pool, faults)
-    reward = score_groups(state.reward_model, judged.prompts, judged.responses)
+    reward = judged.scored_by(state.reward_model)
     target, model = reward, optimised_model(state.reward_model, start.reward_model, faults)
     if model is not state.reward_model:
-        target = score_groups(model, judged.prompts, judged.responses)
+        target = judged.scored_by(model)
     table = evaluate(
         reward,
         judged,
@@ -121,7 +119,7 @@ def training_accuracy(state: Round) -> float:
     """
     texts, labels = _grid(state.trained_on)
     reward = score_groups(state.reward_model, [group.prompt for group in state.trained_on], texts)
-    accuracy = _accuracy(kendall_table(reward, labels))
+    accuracy = share_ordered_rightly(kendall_table(reward, labels))
     return float(np.nanmean(accuracy)) if not np.isnan(accuracy).all() else np.nan
 
 
@@ -171,7 +169,7 @@ def _expectation(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(empty, np.nan, np.nansum(weights * values, axis=1))
 
 
-def _accuracy(order: pd.DataFrame) -> np.ndarray:
+def share_ordered_rightly(order: pd.DataFrame) -> np.ndarray:
     """Share of comparisons of different truth (second argument of the table) ordered rightly."""
     decided = (order["n_pairs"] - order["tied_logprob"]).to_numpy()
     blank = np.full(len(order), np.nan)

@@ -23,10 +23,7 @@ from proxylab.rewards.groups import (
     groups_of_pairs,
     n_comparisons,
 )
-from proxylab.rewards.ranked import (
-    refine_reward_model,
-    score_groups,
-)
+from proxylab.rewards.ranked import refine_reward_model
 from proxylab.selection import SELECTORS, Pool, Selector
 from proxylab.shf_cas.annotators import Annotator
 from proxylab.shf_cas.candidates import Candidates
@@ -154,7 +151,7 @@ def _rounds(loop: _Loop, progress: Callable[[str], None]) -> Iterator[Round]:
 def _first_round(loop: _Loop) -> Round:
     seconds = dict.fromkeys(STAGES, 0.0)
     with _timed(seconds, "score"):
-        reward = score_groups(loop.proxy, loop.pool.prompts, loop.pool.responses)
+        reward = loop.pool.scored_by(loop.proxy)
     return Round(
         index=0,
         n_labels=0,
@@ -182,7 +179,7 @@ def _next_round(loop: _Loop, before: Round, budget: int) -> Round:
         trained_on, name = loop.replay + groups, f"{loop.start.name}, round {index}"
         model, _ = refine_reward_model(loop.start, trained_on, training, name=name)
     with _timed(seconds, "score"):
-        reward = score_groups(model, pool.prompts, pool.responses)
+        reward = pool.scored_by(model)
     return Round(
         index=index,
         n_labels=int((~np.isnan(labels)).sum()),

@@ -23,16 +23,21 @@ from proxylab.rewards.ranked import (
     refine_reward_model,
     score_groups,
 )
-from proxylab.rewards.training import train_reward_model
 from proxylab.shf_cas import Candidates
-from proxylab.studies.world_models import CODE, TRAINING_CODE, base_model, world_models
-from proxylab.world import GoldReward, World, lexicon, misinformed
+from proxylab.studies.world_models import (
+    CODE,
+    clean_pairs,
+    drawn_once,
+    trained_proxy,
+    world_models,
+)
+from proxylab.world import GoldReward, World, build_world, lexicon, misinformed
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts, proxy_preferences
-from proxylab.world.prompts import KINDS, Prompt, read_prompt
+from proxylab.world.prompts import Prompt, read_prompt
 
 POOL, HELD_OUT = "pool", "held out"
 COVERAGE_GAP, MISINFORMED = "coverage gap", "misinformed labellers"
-SAMPLES_FILE, FACTS_FILE, MODEL = "samples.parquet", "facts.json", "model"
+SAMPLES_FILE, FACTS_FILE = "samples.parquet", "facts.json"
 CANDIDATE_CODE = (*CODE, "policies/generation", "studies/conflict_tasks")
 
 
@@ -88,37 +93,27 @@ def task_models(profile: Profile, task: str, seed: int) -> TaskModels:
     """The models of one task in the world of one seed, trained or found trained."""
     wanted = task_named(task)
     models = world_models(profile, seed)
-    labellers, proxy = models.world, models.proxy
-    n_pairs, kinds = profile.world_reward_model.n_proxy_pairs, KINDS
-    if wanted.bias == MISINFORMED:
+    if wanted.bias == COVERAGE_GAP:
+        labellers, proxy = models.world, models.proxy
+        pairs = clean_pairs(profile, seed)
+    else:
         share, rng = profile.conflict.misinformed_share, np.random.default_rng([seed, 43])
         labellers = misinformed(models.world, share, rng)
-        n_pairs, kinds = profile.conflict.n_task_pairs, wanted.kinds
-    stream = 4 if wanted.bias == COVERAGE_GAP else 42
-    pairs = proxy_preferences(
-        models.world,
-        n_pairs,
-        np.random.default_rng([seed, stream]),
-        kinds=kinds,
-        labelled_by=labellers,
-    )
-    if wanted.bias == MISINFORMED:
-        proxy = _misinformed_proxy(profile, seed, pairs)
+        pairs = _misinformed_pairs(profile, wanted, seed, labellers)
+        proxy = trained_proxy(profile, seed, pairs)
     return TaskModels(wanted, models.world, labellers, models.base, models.policy, proxy, pairs)
 
 
-def _misinformed_proxy(profile: Profile, seed: int, pairs: pd.DataFrame) -> Path:
-    base = base_model(profile, seed)
-    training = profile.world_reward_model.training.model_copy(update={"seed": seed})
-
-    def make(folder: Path) -> None:
-        tokenizer = load_policy(base)[1]
-        train_reward_model(
-            pairs, tokenizer=tokenizer, base=base, out=folder / MODEL, settings=training
-        )
-
-    made_from = {"base": base.name, "training": training, "pairs": pairs.to_csv(index=False)}
-    return cached_artifact("task-proxy", made_from, make, code=TRAINING_CODE) / MODEL
+def _misinformed_pairs(profile: Profile, task: Task, seed: int, labellers: World) -> pd.DataFrame:
+    settings, world = profile.conflict, profile.world_of(seed)
+    n, rng = settings.n_task_pairs, np.random.default_rng([seed, 42])
+    made_from = {"world": world, "n": n, "seed": seed, "kinds": task.kinds}
+    return drawn_once(
+        made_from | {"misinformed_share": settings.misinformed_share},
+        lambda: proxy_preferences(
+            build_world(world), n, rng, kinds=task.kinds, labelled_by=labellers
+        ),
+    )
 
 
 def candidates(

@@ -32,7 +32,7 @@ from proxylab.studies.completion_scores import write_completions
 from proxylab.studies.conflict_detection import detection_table
 from proxylab.studies.conflict_tasks import HELD_OUT, POOL
 from proxylab.studies.plugged_proxy import PluggedProxy
-from proxylab.studies.shf_cas import Setting, prepare
+from proxylab.studies.shf_cas_setting import Setting, prepare
 from proxylab.tables import interval_text, markdown_table
 from proxylab.world import lexicon
 

@@ -6,45 +6,17 @@ run that is killed goes on with the next one.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from proxylab.artifacts import cached_artifact
-from proxylab.names import did_you_mean
-from proxylab.policies import load_policy
-from proxylab.profiles import Profile
-from proxylab.rewards.backbone import with_fresh_head
-from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.runs import ShfCas
-from proxylab.selection import SELECTORS
-from proxylab.shf_cas import (
-    Annotator,
-    Candidates,
-    LoopSettings,
-    NoisyAnnotator,
-    RewardAnnotator,
-    Round,
-    VotesAnnotator,
-    evaluate_round,
-    mean_regret,
-    run_loop,
-    share_wrong,
-    unmasked_logprobs,
-)
-from proxylab.studies.conflict_tasks import (
-    HELD_OUT,
-    POOL,
-    TaskModels,
-    candidates,
-    ensemble_rewards,
-    task_models,
-)
+from proxylab.shf_cas import Candidates, Round, evaluate_round, mean_regret, share_wrong
+from proxylab.studies.shf_cas_setting import Setting, needs_ensemble, prepare, rounds_of
 
-GOLD, NOISY = "gold", "noisy"
+__all__ = ["LOOP_CODE", "TABLES", "prepare", "run_selectors"]
+
 TABLES = ("rounds", "held_out", "selected")
 LOOP_CODE = (
     "shf_cas",
@@ -57,79 +29,9 @@ LOOP_CODE = (
     "rewards/shared_prefix",
     "rewards/backbone",
     "studies/shf_cas",
+    "studies/shf_cas_setting",
     "studies/conflict_tasks",
 )
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Everything that the selectors of one run share."""
-
-    settings: ShfCas
-    profile: Profile
-    models: TaskModels
-    pool: Candidates
-    held_out: Candidates
-    seconds_sampling: float
-
-    @cached_property
-    def proxy(self) -> SequenceClassifierReward:
-        """The biased proxy that every loop starts from."""
-        return SequenceClassifierReward.load(self.models.proxy)
-
-    @cached_property
-    def ensemble(self) -> tuple[np.ndarray, float]:
-        """Rewards of the ensemble on the pool, and the seconds that it took."""
-        return ensemble_rewards(self.models, self.profile, self.settings.seed, self.pool)
-
-    @property
-    def selectors(self) -> tuple[str, ...]:
-        """The selectors of this run, by name."""
-        return self.settings.selectors or tuple(SELECTORS)
-
-    def loop(self, selector: str) -> LoopSettings:
-        """The loop of one selector: the profile's, where the run does not say otherwise."""
-        scale = self.profile.conflict
-        return LoopSettings(
-            selector=selector,
-            rounds=self.settings.rounds or scale.rounds,
-            budget=self.settings.budget or scale.budget,
-            logprob_kind=self.settings.logprob,
-            training=scale.refinement,
-            n_replay=scale.n_replay,
-            kl=scale.kl,
-            refit=self.settings.refit,
-            faults=self.settings.faults,
-            seed=self.settings.seed,
-        )
-
-    def cost(self) -> str:
-        """What the run will cost, in refits, labels and completions trained on."""
-        loop, epochs = self.loop(self.selectors[0]), self.profile.conflict.refinement.epochs
-        labels = [round(loop.budget * (r + 1) / loop.rounds) for r in range(loop.rounds)]
-        trained = sum(epochs * (n + 2 * loop.n_replay) for n in labels)
-        return (
-            f"{len(self.selectors)} selectors x {loop.rounds} refits; {loop.budget:,} labels and "
-            f"about {trained:,} completions trained on for each selector"
-        )
-
-
-def prepare(settings: ShfCas, profile: Profile) -> Setting:
-    """Models, pool and held-out prompts of one run, made or found made.
-
-    Raises ValueError for a selector that does not exist, naming the nearest.
-    """
-    for name in settings.selectors:
-        if name not in SELECTORS:
-            raise ValueError(f"no selector `{name}`{did_you_mean(name, SELECTORS)}")
-    models = task_models(profile, settings.task, settings.seed)
-    pool, seconds = candidates(models, profile, settings.seed, POOL)
-    held_out, _ = candidates(models, profile, settings.seed, HELD_OUT)
-    if "unmasked_logprob" in settings.faults:
-        policy, tokenizer = load_policy(models.policy)
-        counted = unmasked_logprobs(policy, tokenizer, pool.prompts, pool.responses)
-        pool = replace(pool, policy_logprob=counted)
-    return Setting(settings, profile, models, pool, held_out, seconds)
 
 
 def run_selectors(
@@ -140,20 +42,33 @@ def run_selectors(
     rounds: one row a selector and round: labels, comparisons, prompts touched, gold reward of the
     optimised policy, reward-model accuracy, how often the proxy was wrong where labels were
     bought, seconds by stage. held_out: one row a selector, round and held-out prompt. selected:
-    prompts bought by selector, round and quadrant.
+    prompts bought by selector, round and quadrant. Where each fault has a loop of its own, `fault`
+    names it in all three.
     """
+    loops = [(arm, selector) for arm in setting.arms for selector in setting.selectors]
     made = {name: [] for name in TABLES}
-    for i, selector in enumerate(setting.selectors):
-        folder = _loop_artifact(setting, selector)
+    for i, (arm, selector) in enumerate(loops):
+        tables = _loop_tables(arm, selector)
         for name in TABLES:
-            made[name].append(pd.read_parquet(folder / f"{name}.parquet"))
+            made[name].append(_of_arm(tables[name], arm, setting))
         if progress:
-            last = made["rounds"][-1].iloc[-1]
+            last = tables["rounds"].iloc[-1]
+            named = " ".join([selector, *arm.settings.faults])
             progress(
-                f"{i + 1}/{len(setting.selectors)} {selector}: gold {last['gold']:.3f}, "
+                f"{i + 1}/{len(loops)} {named}: gold {last['gold']:.3f}, "
                 f"accuracy {last['accuracy']:.3f}"
             )
     return {name: pd.concat(frames, ignore_index=True) for name, frames in made.items()}
+
+
+def _of_arm(table: pd.DataFrame, arm: Setting, setting: Setting) -> pd.DataFrame:
+    """The table, with the fault of its loop where one run holds several."""
+    return table if arm is setting else table.assign(fault=arm.settings.faults[0])
+
+
+def _loop_tables(setting: Setting, selector: str) -> dict[str, pd.DataFrame]:
+    folder = _loop_artifact(setting, selector)
+    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
 
 
 def _loop_artifact(setting: Setting, selector: str) -> Path:
@@ -171,21 +86,11 @@ def _loop_artifact(setting: Setting, selector: str) -> Path:
 def _run_one(setting: Setting, selector: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The three tables of one selector's loop."""
     loop = setting.loop(selector)
-    ensemble, seconds = None, 0.0
-    if "ensemble_reward" in SELECTORS[selector].needs:
-        ensemble, seconds = setting.ensemble
+    seconds = setting.ensemble[1] if needs_ensemble(selector) else 0.0
     rounds, held_out, selected = [], [], []
     before: Round | None = None
     start: Round | None = None
-    for state in run_loop(
-        setting.proxy,
-        setting.pool,
-        annotator=annotator_of(setting),
-        settings=loop,
-        original_pairs=setting.models.original_pairs,
-        ensemble_reward=ensemble,
-        backbone=_backbone(setting) if loop.refit == "scratch" else None,
-    ):
+    for state in rounds_of(setting, selector):
         start = start or state
         measured = evaluate_round(
             state, setting.held_out, start=start, pool=setting.pool, settings=loop
@@ -198,32 +103,6 @@ def _run_one(setting: Setting, selector: str) -> tuple[pd.DataFrame, pd.DataFram
         before = state
     frames = (pd.DataFrame(rounds), pd.concat(held_out), pd.concat(selected))
     return tuple(frame.assign(selector=selector).reset_index(drop=True) for frame in frames)
-
-
-def annotator_of(setting: Setting) -> Annotator:
-    """Who labels: the gold reward, the same with noise, or people through a votes file."""
-    kind, gold = setting.settings.annotator, setting.models.gold
-    if kind == GOLD:
-        return RewardAnnotator(gold)
-    if kind == NOISY:
-        rng = np.random.default_rng([setting.settings.seed, 48])
-        return NoisyAnnotator(gold, sd=setting.settings.annotator_noise, rng=rng)
-    if Path(kind).is_file():
-        return VotesAnnotator.read(kind)
-    raise ValueError(
-        f"annotator={kind!r} is neither a kind of annotator nor a votes file"
-        f"{did_you_mean(kind, (GOLD, NOISY))}"
-    )
-
-
-def _backbone(setting: Setting) -> SequenceClassifierReward:
-    """The base language model with a fresh head: what the paper trains a new reward model from."""
-    return SequenceClassifierReward.from_card(
-        with_fresh_head(setting.models.base, setting.settings.seed),
-        setting.proxy.tokenizer,
-        setting.proxy.card,
-        name="backbone",
-    )
 
 
 def _round_row(setting, state: Round, before: Round | None, measured, seconds_ensemble) -> dict:

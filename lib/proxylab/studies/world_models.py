@@ -5,10 +5,13 @@ that model fine-tuned on good replies in its topics; the proxy is trained on cle
 its own. So what each of them knows is known (coverage table of *Targeting Misalignment*).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from proxylab.artifacts import cached_artifact
 from proxylab.policies import (
@@ -19,7 +22,9 @@ from proxylab.policies import (
     word_tokenizer,
 )
 from proxylab.profiles import Profile
-from proxylab.rewards.training import train_reward_model
+from proxylab.rewards.groups import groups_of_pairs
+from proxylab.rewards.ranked import fresh_reward_model, refine_reward_model
+from proxylab.rewards.saving import save_reward_model
 from proxylab.world import World, build_world, lexicon
 from proxylab.world.demonstrations import (
     policy_demonstrations,
@@ -29,10 +34,17 @@ from proxylab.world.demonstrations import (
 
 POLICY_CODE = ("policies/language_model", "policies/batching", "policies/tokenizers")
 CODE = ("studies/world_models", "world", *POLICY_CODE)
-TRAINING_CODE = tuple(
-    f"rewards/{name}" for name in ("training", "backbone", "text", "saving", "card")
+SHARED_CODE = ("rewards/backbone", "rewards/text", "rewards/saving", "rewards/card")
+TRAINING_CODE = ("rewards/training", *SHARED_CODE)
+RANKED_CODE = (
+    "rewards/ranked",
+    "rewards/groups",
+    "rewards/shared_prefix",
+    "rewards/neox",
+    "rewards/classifier",
+    *SHARED_CODE,
 )
-MODEL = "model"
+MODEL, PAIRS_FILE = "model", "pairs.parquet"
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ def world_models(profile: Profile, seed: int) -> WorldModels:
     return WorldModels(
         world=build_world(profile.world_of(seed)),
         base=base_model(profile, seed),
-        policy=_policy(profile, seed),
+        policy=policy_model(profile, seed),
         proxy=_proxy(profile, seed),
     )
 
@@ -89,7 +101,8 @@ def _pretrain(profile: Profile, seed: int, folder: Path) -> None:
     save_policy(model, tokenizer, folder)
 
 
-def _policy(profile: Profile, seed: int) -> Path:
+def policy_model(profile: Profile, seed: int) -> Path:
+    """The folder of the world's base policy: the base model fine-tuned on its topics."""
     base = base_model(profile, seed)
     return cached_artifact(
         "world-policy",
@@ -123,24 +136,51 @@ def _fine_tune(profile: Profile, seed: int, base: Path, folder: Path) -> None:
 
 
 def _proxy(profile: Profile, seed: int) -> Path:
+    return trained_proxy(profile, seed, clean_pairs(profile, seed))
+
+
+def clean_pairs(profile: Profile, seed: int) -> pd.DataFrame:
+    """The clean preferences, in its own topics, that the world's proxy is trained on."""
+    n, world = profile.world_reward_model.n_proxy_pairs, profile.world_of(seed)
+    return drawn_once(
+        {"world": world, "n": n, "seed": seed},
+        lambda: proxy_preferences(build_world(world), n, np.random.default_rng([seed, 4])),
+    )
+
+
+def drawn_once(made_from: dict[str, Any], draw: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Pairs that many runs of a world read: drawn by the first, which takes seconds."""
+    folder = cached_artifact(
+        "proxy-pairs",
+        made_from,
+        lambda folder: draw().to_parquet(folder / PAIRS_FILE),
+        code=("world", "studies/world_models"),
+    )
+    return pd.read_parquet(folder / PAIRS_FILE)
+
+
+def trained_proxy(profile: Profile, seed: int, pairs: pd.DataFrame) -> Path:
+    """The folder of a proxy trained on `pairs` from the base model, or found trained.
+
+    The trainer of ranked groups: a pair is a group of two whose prompt is read once, which takes
+    60% of the time of a step of TRL's trainer on these short texts.
+    """
     base, settings = base_model(profile, seed), profile.world_reward_model
+    training = {"training": settings.proxy_training, "max_length": settings.training.max_length}
     made = cached_artifact(
         "world-proxy",
-        {"base": base.name, "reward_model": settings, "seed": seed},
-        lambda folder: _train_proxy(profile, seed, base, folder / MODEL),
-        code=(*CODE, *TRAINING_CODE),
+        {"base": base.name, "seed": seed, "pairs": pairs.to_csv(index=False), **training},
+        lambda folder: _train_proxy(profile, seed, base, pairs, folder / MODEL),
+        code=(*CODE, *RANKED_CODE),
     )
     return made / MODEL
 
 
-def _train_proxy(profile: Profile, seed: int, base: Path, out: Path) -> None:
+def _train_proxy(profile: Profile, seed: int, base: Path, pairs: pd.DataFrame, out: Path) -> None:
     settings = profile.world_reward_model
-    world = build_world(profile.world_of(seed))
-    pairs = proxy_preferences(world, settings.n_proxy_pairs, np.random.default_rng([seed, 4]))
-    train_reward_model(
-        pairs,
-        tokenizer=load_policy(base)[1],
-        base=base,
-        out=out,
-        settings=settings.training.model_copy(update={"seed": seed}),
-    )
+    max_length = settings.training.max_length
+    tokenizer = load_policy(base)[1]
+    untrained = fresh_reward_model(base, tokenizer, max_length=max_length, seed=seed)
+    training = settings.proxy_training.model_copy(update={"seed": seed})
+    model, _ = refine_reward_model(untrained, groups_of_pairs(pairs), training, name=MODEL)
+    save_reward_model(model.model, model.tokenizer, model.card, out)

@@ -28,9 +28,11 @@ from proxylab.tables import DASH, escaped, joined, number, show_table
 
 @cache
 def _fault_rows(profile: str, table: str) -> pd.DataFrame:
+    """Rows of the loops with a fault; `fault` names it, also where one run holds several loops."""
     where = usual(but=["faults"]) | {"faults": bool}
     rows = gather(NOTEBOOK, table, profile=profile, where=where)
-    return rows.assign(fault=[" + ".join(names) for names in rows["faults"]])
+    together = rows["faults"].map(" + ".join)
+    return rows.assign(fault=rows["fault"].fillna(together) if "fault" in rows else together)
 
 
 def _plain(fault: str) -> str:
@@ -45,11 +47,7 @@ def fault_effects(profile: str) -> pd.DataFrame:
     faulty. Paired by seed and prompt where both loops were measured on the same prompts, else by
     seed only. Holm's correction over all rows.
     """
-    rows = gather(
-        NOTEBOOK, "held_out", profile=profile, where=usual(but=["faults"]) | {"faults": bool}
-    )
-    rows = rows.assign(fault=[" + ".join(names) for names in rows["faults"]])
-    plain = main_rows(profile, "held_out")
+    rows, plain = _fault_rows(profile, "held_out"), main_rows(profile, "held_out")
     keys = ["task", "selector"]
     found = []
     for (task, fault, selector), part in rows.groupby(["task", "fault", "selector"], sort=False):

@@ -46,7 +46,7 @@ KNOWN = (
     ("a new reward model from the pretrained backbone, on old and new pairs", "C",
      "the proxy itself, refitted with replay (2)"),
     ("PPO from the fine-tuned checkpoint, against the refined reward model", "C",
-     "exact reweighting of held-out samples (3)"),
+     "exact reweighting of held-out samples; PPO beside it (3)"),
     ("one round", "C", "several (4)"),
     ("iterative; the number of rounds unconfirmed", "T", "several (4)"),
     ("compared with RSO and random sampling, protocols unknown", "T", "at equal budgets"),

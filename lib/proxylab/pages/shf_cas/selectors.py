@@ -39,10 +39,16 @@ def selector_table(profile: str) -> Markdown:
     return show_table(
         pd.DataFrame({"selector": names, "why": why}),
         label="shf-selectors",
-        caption="The selectors, each of which spends exactly the same budget.",
+        caption=f"The selectors, each of which spends exactly the same budget.{_left_out(names)}",
         names={"why": "what it labels first"},
         text=("selector", "why"),
     )
+
+
+def _left_out(names: list[str]) -> str:
+    """The registered selectors that were not run, in a sentence; nothing where all were."""
+    others = [name for name in SELECTORS if name not in names]
+    return f" Available too, and not compared here: {', '.join(others)}." if others else ""
 
 
 def outcome_table(profile: str, task: str) -> Markdown:

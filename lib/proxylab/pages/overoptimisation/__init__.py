@@ -1,0 +1,1 @@
+"""The page on over-optimisation, a module a section; `rows`, `curves`, `fits` are shared."""

@@ -1,0 +1,172 @@
+"""Best-of-n and the exact KL-regularised optimum, over one shared sample of the start policy.
+
+Neither trains anything, so that all proxies, biases and strengths are measured on the same N
+completions of each prompt: differences between arms are differences between proxies.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from proxylab.artifacts import cached_artifact
+from proxylab.bias import BiasedReward
+from proxylab.evaluate import best_of_n_curve, best_of_n_kl, best_of_n_kl_bound
+from proxylab.policies.reweighting import beta_for_kl, kl_from_reference, optimal_weights
+from proxylab.profiles import AlignmentSettings
+from proxylab.rewards.interface import RewardModel
+from proxylab.studies.alignment.arms import STANDARD, UNBIASED, Arm
+from proxylab.studies.alignment.proxies import proxy_named
+from proxylab.studies.alignment.setting import Setting
+
+CHOICE_STREAM = 59
+SAMPLE_FILE = "samples.parquet"
+CODE = (
+    "policies/generation",
+    "policies/sequences",
+    "rewards",
+    "bias",
+    "world",
+    "studies/alignment/choosing",
+    "studies/alignment/proxies",
+)
+
+
+def choice_table(arm: Arm, setting: Setting) -> pd.DataFrame:
+    """One row a test prompt and strength of optimisation: gold, reward and KL of the choice.
+
+    Columns: prompt, subset, quadrant, strength (n of best-of-n; the mean KL that the optimum
+    spends, in nats), gold and reward (expected, of what is chosen), kl (of this prompt, nats;
+    repeated completions counted), kl_bound (best-of-n only: log n - (n - 1) / n).
+    """
+    known = choice_prompts(setting)
+    sample = start_completions(setting, arm.size)
+    reward = candidate_rewards(arm.proxy, arm.bias, setting)
+    chosen = _best_of_n if arm.algorithm == "best_of_n" else _optimum
+    table = chosen(reward, sample.gold, sample.responses, setting.profile.alignment)
+    columns = known[["subset", "quadrant"]]
+    return table.merge(columns, left_on="prompt", right_index=True, validate="many_to_one")
+
+
+def choice_prompts(setting: Setting) -> pd.DataFrame:
+    """The test prompts whose completions are chosen among."""
+    return setting.test_prompts.iloc[: setting.profile.alignment.n_choice_prompts]
+
+
+@dataclass(frozen=True)
+class Completions:
+    """N completions of each prompt, and their gold reward (NaN without one); `(n_prompts, N)`."""
+
+    responses: np.ndarray
+    gold: np.ndarray
+
+
+def start_completions(setting: Setting, size: str = STANDARD) -> Completions:
+    """N completions of the start policy for each of the `choice_prompts`, drawn and judged once."""
+    start, n = setting.start_folder(size), setting.profile.alignment.n_candidates
+    prompts = choice_prompts(setting)["prompt"].tolist()
+
+    def make(folder: Path) -> None:
+        drawn = setting.sample(setting.start(size), prompts, stream=CHOICE_STREAM, n_samples=n)
+        gold = np.full(drawn.responses.shape, np.nan)
+        if setting.gold is not None:
+            gold = distinct_scores(setting.gold, prompts, drawn.responses)
+        frame = pd.DataFrame({"response": drawn.responses.ravel(), "gold": gold.ravel()})
+        frame.to_parquet(folder / SAMPLE_FILE)
+
+    made_from = {
+        "policy": start.name,
+        "prompts": json.dumps(prompts),
+        "n": n,
+        "max_new_tokens": setting.max_new_tokens,
+        "seed": setting.settings.seed,
+    }
+    frame = pd.read_parquet(
+        cached_artifact("choice-sample", made_from, make, code=CODE) / SAMPLE_FILE
+    )
+    shape = (len(prompts), n)
+    return Completions(
+        frame["response"].to_numpy(object).reshape(shape), frame["gold"].to_numpy().reshape(shape)
+    )
+
+
+def candidate_rewards(proxy: str, bias: str, setting: Setting) -> np.ndarray:
+    """The named proxy's rewards of the standard start policy's completions `(n_prompts, N)`.
+
+    Kept without the bias, which is added to what is kept: biases differ in nothing else.
+    """
+    prompts = choice_prompts(setting)["prompt"].tolist()
+    responses = start_completions(setting).responses
+
+    def make(folder: Path) -> None:
+        reward = distinct_scores(proxy_named(proxy, UNBIASED, setting), prompts, responses)
+        pd.DataFrame({"reward": reward.ravel()}).to_parquet(folder / SAMPLE_FILE)
+
+    model = proxy_named(proxy, bias, setting)
+    made_from = {"proxy": proxy, "run": setting.identity(), "n": responses.shape[1]}
+    folder = cached_artifact("choice-rewards", made_from, make, code=CODE)
+    reward = pd.read_parquet(folder / SAMPLE_FILE)["reward"].to_numpy().reshape(responses.shape)
+    if not isinstance(model, BiasedReward):
+        return reward
+    return model.bias.apply(reward, responses, prompts=np.array(prompts, dtype=object))
+
+
+def distinct_scores(
+    model: RewardModel, prompts: Sequence[str], responses: np.ndarray
+) -> np.ndarray:
+    """Rewards `(n_prompts, N)`, each distinct completion of a prompt scored once.
+
+    Copies of a text so have the very same reward, and a policy that repeats itself costs less.
+    """
+    rows = [(i, text) for i, row in enumerate(responses) for text in dict.fromkeys(row)]
+    scores = model.score([prompts[i] for i, _ in rows], [text for _, text in rows])
+    known = dict(zip(rows, scores, strict=True))
+    return np.array([[known[i, text] for text in row] for i, row in enumerate(responses)])
+
+
+def _best_of_n(reward, gold, responses, scale: AlignmentSettings) -> pd.DataFrame:
+    sizes = scale.best_of
+    columns = {
+        "gold": _or_nan(gold, lambda: best_of_n_curve(reward, gold, sizes), sizes),
+        "reward": best_of_n_curve(reward, reward, sizes),
+        "kl": best_of_n_kl(reward, responses, sizes),
+        "kl_bound": np.tile(best_of_n_kl_bound(sizes), (len(reward), 1)),
+    }
+    return _long(columns, sizes)
+
+
+def _optimum(reward, gold, responses, scale: AlignmentSettings) -> pd.DataFrame:
+    """Self-normalised importance weights over the N completions, at each mean KL."""
+    strengths = [kl for kl in scale.kls if kl < _largest_kl(reward)]
+    columns = {name: [] for name in ("gold", "reward", "kl")}
+    for kl in strengths:
+        weights = optimal_weights(reward, beta_for_kl(reward, kl))
+        columns["gold"].append((weights * gold).sum(1))
+        columns["reward"].append((weights * reward).sum(1))
+        columns["kl"].append(kl_from_reference(weights))
+    stacked = {name: np.stack(values, axis=1) for name, values in columns.items()}
+    return _long(stacked, strengths)
+
+
+def _largest_kl(reward: np.ndarray) -> float:
+    """The mean KL at which the best completion takes all, nats."""
+    best = (reward == reward.max(1, keepdims=True)).sum(1)
+    return float(np.log(reward.shape[1] / best).mean())
+
+
+def _or_nan(gold: np.ndarray, curve, sizes: Sequence[int]) -> np.ndarray:
+    return np.full((len(gold), len(sizes)), np.nan) if np.isnan(gold).all() else curve()
+
+
+def _long(columns: dict[str, np.ndarray], strengths: Sequence[float]) -> pd.DataFrame:
+    n_prompts = len(columns["reward"])
+    return pd.DataFrame(
+        {
+            "prompt": np.repeat(np.arange(n_prompts), len(strengths)),
+            "strength": np.tile(np.asarray(strengths, float), n_prompts),
+            **{name: values.ravel() for name, values in columns.items()},
+        }
+    )

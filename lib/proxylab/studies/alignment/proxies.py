@@ -1,0 +1,194 @@
+"""The proxies that a policy is aligned with: trained, released, biased or refined ones, by name.
+
+All are put on one scale, mean 0 and standard deviation 1 over the start policy's completions, so
+that one KL coefficient means the same to each (Ziegler et al. 2019, section 2.1). Accuracy, ranks
+and best-of-n do not see that.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from proxylab.artifacts import cached_artifact
+from proxylab.bias import BiasedReward, ScoreBias, make_bias
+from proxylab.bias.scores import RefusalBias
+from proxylab.names import did_you_mean
+from proxylab.rewards.classifier import SequenceClassifierReward
+from proxylab.rewards.interface import RewardModel
+from proxylab.rewards.saving import save_reward_model
+from proxylab.runs import ShfCas, TrainRewardModel
+from proxylab.studies.alignment.arms import CLEANED, RAW, STANDARD, UNBIASED
+from proxylab.studies.alignment.setting import MIXED, Setting
+from proxylab.studies.cleaning import COMMITTEE, SIMULATED
+from proxylab.studies.conflict_detection import WORLD_REFUSALS
+from proxylab.studies.conflict_tasks import task_models
+from proxylab.studies.data import WORLD
+from proxylab.studies.reward_models import trained_reward_model
+from proxylab.studies.shf_cas import LOOP_CODE
+from proxylab.studies.shf_cas_setting import prepare, rounds_of
+from proxylab.studies.world_models import drawn_once, trained_proxy
+from proxylab.world.demonstrations import ALL_TOPICS, proxy_preferences
+
+GOLD, TASK_PROXY, STRONG, REFINED = "gold", "task", "strong", "shf_cas:"
+MODEL = "model"
+SCALE_STREAM, STRONG_STREAM = 53, 54
+
+
+@dataclass(frozen=True)
+class StandardisedReward:
+    """A reward model on the scale of the start policy's completions: (score - mean) / sd."""
+
+    model: RewardModel
+    mean: float
+    sd: float
+
+    @property
+    def name(self) -> str:
+        """The name of the model itself."""
+        return self.model.name
+
+    def score(self, prompts, responses) -> np.ndarray:
+        """Standardised scores `(n,)`, higher is better."""
+        return (self.model.score(prompts, responses) - self.mean) / self.sd
+
+
+def proxy_named(name: str, bias: str, setting: Setting) -> RewardModel:
+    """The proxy of this name on the start policy's scale, with a bias of its scores.
+
+    Names: "raw" and "cleaned", a reward model trained on these pairs ("raw@0.1": on a tenth);
+    "strong", trained on many pairs without noise; "task", the biased proxy of the run's task;
+    "shf_cas:<selector>", that proxy after one round of feedback; "gold"; else a folder or hub id.
+    `bias` is "none" or "<bias>=<dose>", the dose in standard deviations of the proxy's score.
+    Raises ValueError for a name, bias or dose that does not exist.
+    """
+    standardised = _on_scale(_reward_model(name, setting), setting)
+    parsed = parse_bias(bias)
+    return standardised if parsed is None else BiasedReward(standardised, [parsed])
+
+
+def parse_bias(text: str) -> ScoreBias | None:
+    """The score bias that "<bias>=<dose>" names, None for "none".
+
+    Raises ValueError for anything else, and for a bias of data, which no score can be given.
+    """
+    if text == UNBIASED:
+        return None
+    name, _, dose = text.partition("=")
+    try:
+        value = float(dose)
+    except ValueError:
+        raise ValueError(f"bias {text!r} is not of the form length_bias=0.2") from None
+    options = {"phrases": WORLD_REFUSALS} if name == RefusalBias.name else {}
+    bias = make_bias(name, value, **options)
+    if not isinstance(bias, ScoreBias):
+        raise ValueError(f"{name} is a bias of data, not of scores: train a proxy on biased pairs")
+    return bias
+
+
+def _reward_model(name: str, setting: Setting) -> RewardModel:
+    kind, _, fraction = name.partition("@")
+    if kind in (RAW, CLEANED):
+        return _trained(kind, fraction or "1", setting)
+    if name == GOLD and setting.gold is not None:
+        return setting.gold
+    if name == STRONG and setting.world is not None:
+        return SequenceClassifierReward.load(_strong(setting), name=name)
+    if name == TASK_PROXY and setting.settings.task != MIXED:
+        models = task_models(setting.profile, setting.settings.task, setting.settings.seed)
+        return SequenceClassifierReward.load(models.proxy, name=name)
+    if name.startswith(REFINED) and setting.settings.task != MIXED:
+        return SequenceClassifierReward.load(_refined(name, setting), name=name)
+    return _from_elsewhere(name, setting)
+
+
+def _from_elsewhere(name: str, setting: Setting) -> SequenceClassifierReward:
+    if Path(name).is_dir() or "/" in name:
+        return SequenceClassifierReward.load(name)
+    known = (RAW, CLEANED, STRONG, GOLD, TASK_PROXY, f"{REFINED}conflict")
+    raise ValueError(
+        f"no proxy `{name}` for data={setting.settings.data!r}, task={setting.settings.task!r}"
+        f"{did_you_mean(name, known)}; a folder or hub id of a reward model is one as well"
+    )
+
+
+def _trained(train_on: str, fraction: str, setting: Setting) -> SequenceClassifierReward:
+    chosen, on_world = setting.settings, setting.settings.data == WORLD
+    wanted = TrainRewardModel(
+        profile=chosen.profile,
+        seed=chosen.seed,
+        data=chosen.data,
+        train_on=train_on,
+        annotators=SIMULATED if on_world else COMMITTEE,
+        fraction=float(fraction),
+    )
+    return trained_reward_model(wanted, setting.profile, setting.cleaned)[0]
+
+
+def _strong(setting: Setting) -> Path:
+    """A reward model of pairs without noise, in all topics: as good as this size gets."""
+    profile, seed = setting.profile, setting.settings.seed
+    n, world = profile.alignment.n_strong_pairs, profile.world_of(seed)
+
+    def draw() -> pd.DataFrame:
+        rng = np.random.default_rng([seed, STRONG_STREAM])
+        return proxy_preferences(setting.world, n, rng, topics=ALL_TOPICS)
+
+    pairs = drawn_once({"world": world, "n": n, "seed": seed, "for": STRONG}, draw)
+    return trained_proxy(profile, seed, pairs)
+
+
+def _refined(name: str, setting: Setting) -> Path:
+    """The task's proxy after one round of SHF-CAS that spends the whole labelling budget."""
+    chosen, selector = setting.settings, name.removeprefix(REFINED)
+    loop = ShfCas(
+        profile=chosen.profile,
+        seed=chosen.seed,
+        task=chosen.task,
+        selectors=(selector,),
+        rounds=1,
+    )
+    shared = prepare(loop, setting.profile)
+
+    def make(folder: Path) -> None:
+        *_, last = rounds_of(shared, selector)
+        model = last.reward_model
+        save_reward_model(model.model, model.tokenizer, model.card, folder / MODEL)
+
+    made_from = {"loop": shared.loop(selector), "task": chosen.task}
+    made_from |= {"policy": shared.models.policy.name, "proxy": str(shared.models.proxy.parent)}
+    return cached_artifact("refined-proxy", made_from, make, code=LOOP_CODE) / MODEL
+
+
+def _on_scale(model: RewardModel, setting: Setting) -> StandardisedReward:
+    """The model standardised over completions of the start policy on training prompts."""
+    sample = scale_sample(setting)
+    scores = model.score(sample["prompt"].tolist(), sample["response"].tolist())
+    return StandardisedReward(model, float(np.mean(scores)), float(np.std(scores)) or 1.0)
+
+
+def scale_sample(setting: Setting) -> pd.DataFrame:
+    """Completions of the start policy on training prompts: columns prompt, response."""
+    scale, start = setting.profile.alignment, setting.start_folder(STANDARD)
+    prompts = setting.train_prompts["prompt"].tolist()[: scale.n_scale_prompts]
+
+    def make(folder: Path) -> None:
+        policy = setting.start(STANDARD)
+        drawn = setting.sample(policy, prompts, stream=SCALE_STREAM, n_samples=scale.n_samples)
+        repeated = np.repeat(np.array(prompts, dtype=object), scale.n_samples)
+        frame = pd.DataFrame({"prompt": repeated, "response": drawn.responses.ravel()})
+        frame.to_parquet(folder / "samples.parquet")
+
+    made_from = {
+        "policy": start.name,
+        "prompts": json.dumps(prompts),
+        "n_samples": scale.n_samples,
+        "max_new_tokens": setting.max_new_tokens,
+        "seed": setting.settings.seed,
+    }
+    code = ("policies/generation", "policies/sequences", "studies/alignment/proxies")
+    return pd.read_parquet(
+        cached_artifact("scale-sample", made_from, make, code=code) / "samples.parquet"
+    )

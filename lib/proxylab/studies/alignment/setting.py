@@ -1,0 +1,156 @@
+"""What all arms of one run share: the data, the start policy, prompts, the gold reward."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from proxylab.alignment.interface import LanguageModelPolicy
+from proxylab.names import missing_name
+from proxylab.policies.generation import Samples
+from proxylab.profiles import Profile
+from proxylab.rewards.interface import RewardModel
+from proxylab.runs import Align, Clean
+from proxylab.studies.alignment.arms import SMALL
+from proxylab.studies.cleaning import COMMITTEE, SIMULATED, Cleaned, clean
+from proxylab.studies.conflict_tasks import TASKS, Task
+from proxylab.studies.data import WORLD
+from proxylab.studies.reward_models import backbone
+from proxylab.studies.world_models import policy_model
+from proxylab.world import GoldReward, World
+from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts
+
+MIXED = "mixed"  # the prompts of the preference data, all tranches
+TRUTH = ("topic", "quadrant", "kind")
+PROMPT_COLUMNS = ("prompt", "subset", "category", *TRUTH, "chosen")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that the arms of one run share.
+
+    train_prompts, test_prompts: frames with columns prompt, subset, topic, quadrant, kind
+    and, where they come from preference pairs, category and chosen (the cleaned pair's reply).
+    """
+
+    settings: Align
+    profile: Profile
+    cleaned: Cleaned
+    train_prompts: pd.DataFrame
+    test_prompts: pd.DataFrame
+
+    @property
+    def world(self) -> World | None:
+        """The controlled world, None on real text."""
+        return self.cleaned.data.world
+
+    @cached_property
+    def gold(self) -> RewardModel | None:
+        """The gold reward, None where it is not known."""
+        return None if self.world is None else GoldReward(self.world)
+
+    def start_folder(self, size: str) -> Path:
+        """The folder of the policy that every arm of this size starts from."""
+        profile, seed = self.profile, self.settings.seed
+        if self.world is None:
+            return backbone(profile, self.cleaned.data, seed)
+        if size == SMALL:
+            smaller = profile.world_backbone.model_copy(update={"size": profile.alignment.small})
+            profile = profile.model_copy(update={"world_backbone": smaller})
+        return policy_model(profile, seed)
+
+    def start(self, size: str) -> LanguageModelPolicy:
+        """The policy that every arm of this size starts from."""
+        return LanguageModelPolicy.load(self.start_folder(size), name="start")
+
+    def identity(self) -> dict:
+        """What all numbers of the run depend on, whatever the arm: its data, task and models."""
+        unrelated = {"batch", "seeds", "n_resamples", "alignment"}
+        return {
+            "run": self.settings.model_dump(include={"seed", "data", "task", "leave_out"}),
+            "train": self.cleaned.data.train.fingerprint,
+            "profile": self.profile.model_dump(mode="json", exclude=unrelated),
+            "n_test_prompts": self.profile.alignment.n_test_prompts,
+            "n_train_prompts": self.profile.alignment.n_train_prompts,
+        }
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Tokens that a reply may have."""
+        on_text = self.world is None
+        return (
+            self.profile.conflict.text_new_tokens if on_text else self.profile.policy.max_new_tokens
+        )
+
+    def pairs(self, split: str, *, cleaned: bool) -> pd.DataFrame:
+        """Preference pairs of "train" or "test", without the topics that this run leaves out."""
+        pairs = self.cleaned.cleaned(split) if cleaned else self.cleaned.pairs(split)
+        if self.world is None or not self.settings.leave_out:
+            return pairs
+        topics = self.cleaned.data.truth_of(pairs)["topic"]
+        return pairs[~topics.isin(self.settings.leave_out).to_numpy()].reset_index(drop=True)
+
+    def sample(self, policy, prompts: list[str], *, stream: int, n_samples: int) -> Samples:
+        """Completions at temperature 1: the policy itself, as KL and best-of-n are about it."""
+        return policy.sample(
+            prompts,
+            n_samples=n_samples,
+            max_new_tokens=self.max_new_tokens,
+            seed=100 * self.settings.seed + stream,
+        )
+
+
+def prepare(settings: Align, profile: Profile) -> Setting:
+    """Data and prompts of one run, made or found made.
+
+    Raises ValueError for a task that the data does not have, and for topics that do not exist.
+    """
+    for topic in settings.leave_out:
+        if topic not in ALL_TOPICS:
+            raise ValueError(missing_name("topic", topic, ALL_TOPICS))
+    annotators = SIMULATED if settings.data == WORLD else COMMITTEE
+    seed = settings.seed if settings.data == WORLD else 0
+    choice = Clean(profile=settings.profile, seed=seed, data=settings.data, annotators=annotators)
+    cleaned = clean(choice, profile)
+    if settings.task == MIXED:
+        train = _prompts_of_pairs(cleaned, "train")
+        test = _prompts_of_pairs(cleaned, "test")
+    elif cleaned.data.world is None:
+        raise ValueError(f"task={settings.task!r} is of the world; data={settings.data!r} has none")
+    else:
+        train, test = (
+            _drawn_prompts(cleaned.data.world, TASKS[settings.task], n, [settings.seed, stream])
+            for n, stream in ((profile.alignment.n_train_prompts, 50), (len_test(profile), 51))
+        )
+    train = train[~train["topic"].isin(settings.leave_out)]
+    shuffle = np.random.default_rng([settings.seed, 62])
+    train = train.iloc[shuffle.permutation(len(train))[: profile.alignment.n_train_prompts]]
+    rng = np.random.default_rng([settings.seed, 52])  # the same test prompts whatever is left out
+    # In random order: the first few, which checkpoints are measured on, are of every kind.
+    test = test.iloc[rng.permutation(len(test))[: len_test(profile)]]
+    return Setting(
+        settings, profile, cleaned, train.reset_index(drop=True), test.reset_index(drop=True)
+    )
+
+
+def len_test(profile: Profile) -> int:
+    """How many test prompts a profile measures on."""
+    return profile.alignment.n_test_prompts
+
+
+def _prompts_of_pairs(cleaned: Cleaned, split: str) -> pd.DataFrame:
+    """The prompts of the cleaned pairs, with the reply that people prefer."""
+    pairs, categories = cleaned.cleaned(split), cleaned.of(split)
+    truth = pd.DataFrame(index=range(len(pairs)), columns=list(TRUTH), data="")
+    if cleaned.data.world is not None:
+        truth = cleaned.data.truth_of(pairs)[list(TRUTH)]
+    category = categories.set_index("pair_id").loc[pairs["pair_id"], "category"].to_numpy()
+    return pairs[["prompt", "subset", "chosen"]].assign(category=category, **truth)
+
+
+def _drawn_prompts(world: World, task: Task, n: int, seed: list[int]) -> pd.DataFrame:
+    prompts = draw_prompts(world, n, task.topics, np.random.default_rng(seed), kinds=task.kinds)
+    rows = [(p.text, task.name, p.topic, p.quadrant, p.kind) for p in prompts]
+    return pd.DataFrame(rows, columns=["prompt", "subset", *TRUTH])
