@@ -125,7 +125,7 @@ class AlignmentSettings(Section):
     monitor_every: int = Field(default=10, ge=1, description="optimiser steps")
 
     proxies: tuple[str, ...] = ("raw@0.1", "raw", "cleaned", "strong")
-    n_proxy_labelled: int = Field(default=3_000, ge=2, description="pairs that a proxy relabels")
+    n_proxy_labelled: int = Field(default=3_000, ge=2, description="pairs that a proxy orders")
     n_choice_prompts: int = Field(default=150, ge=1)
     n_candidates: int = Field(default=128, ge=2, description="completions of each such prompt")
     best_of: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)

@@ -146,10 +146,21 @@ def test_as_few_raw_pairs_as_cleaned_ones_none_without_something_to_say(setting)
     assert (raw["chosen"] != "").all()
 
 
+def test_what_a_proxy_orders_was_not_what_it_learnt_from(setting, profile):
+    pairs = signals.unlabelled_pairs(setting)
+    n = profile.alignment.n_proxy_labelled
+    assert n / 2 < len(pairs) <= max(40, n)
+    seen = setting.pairs("train", cleaned=False)
+    texts = set(zip(seen["prompt"], seen["chosen"], seen["rejected"], strict=True))
+    assert texts.isdisjoint(zip(pairs["prompt"], pairs["chosen"], pairs["rejected"], strict=True))
+    kept = signals.unlabelled_pairs(prepared(profile, algorithm="pro", leave_out=("kitchen",)))
+    assert set(kept["pair_id"]) < set(pairs["pair_id"])
+
+
 def test_groups_hold_both_replies_with_the_proxys_scores(setting):
     gold = setting.gold
     groups = signals.ranked_groups(gold, setting)
-    assert len(groups) == setting.profile.alignment.n_proxy_labelled
+    assert len(groups) == len(signals.unlabelled_pairs(setting))
     for group in groups[:5]:
         assert len(group.responses) == 2
         assert list(group.label) == list(gold.score([group.prompt] * 2, list(group.responses)))

@@ -148,7 +148,8 @@ def differences(table: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd
     for name, (a, b) in pairs.items():
         if a in table and b in table:
             difference = table[a] - table[b]
-            above = int((difference.groupby(level="seed").mean() > 0).sum())
+            # Beyond rounding: the mean of equal values may come out at 1e-17.
+            above = int((difference.groupby(level="seed").mean() > 1e-9).sum())
             rows.append({"comparison": name, **_limits(difference), "n_above": above})
     columns = ["comparison", "value", "low", "high", "n", "n_seeds", "n_above"]
     return pd.DataFrame(rows, columns=columns)

@@ -1,7 +1,7 @@
 """The policies of the page on PRO, by the proxy that ranked their candidates; and those proxies.
 
-Who ranks: the arm's proxy scores both replies of a published pair, nobody else does; the published
-choice is not looked at. Left out: biased proxies, and KL coefficients, of which PRO has none.
+Who ranks: the arm's proxy scores both replies of a pair that is in nobody's training data, and
+nobody else does. Left out: biased proxies, and KL coefficients, of which PRO has none.
 """
 
 from functools import cache
@@ -99,8 +99,8 @@ def ranking_sentence(profile: str) -> Markdown:
     per = "mean over its tokens" if settings["sft_per_token"] else "sum over its tokens"
     return Markdown(
         f"Here: {form}, {number(length, 0)} candidates a group, SFT weight {given} ({per}). The "
-        "candidates are the two replies of a published pair; **the reward model named in the "
-        "table ranks them, by its score alone**: the published choice is not read. A pair that it "
+        "candidates are two replies by the writers of the preference data, in pairs drawn anew; **the "
+        "reward model named in the table ranks them, by its score alone**. A pair that it "
         f"scores the same is left out: {arms['n_groups_left_out'].mean():,.1f} of "
         f"{(arms['n_groups_left_out'] + arms['n_groups']).mean():,.0f} on average."
     )

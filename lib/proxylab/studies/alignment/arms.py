@@ -12,7 +12,7 @@ LABELS = {
     RAW: "pairs as published",
     RAW_AS_FEW: "as many of these, drawn at random, as the cleaned set has",
     CLEANED: "Same kept, Opposite swapped, the rest dropped",
-    BY_PROXY: "the two replies of each published pair, ordered by a proxy",
+    BY_PROXY: "replies that nobody has ordered, ordered by a proxy",
 }
 STANDARD, SMALL = "standard", "small"
 SIZES = (STANDARD, SMALL)

@@ -1,5 +1,7 @@
 """What each algorithm learns from: pairs, ranked groups, or prompts and a proxy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -8,6 +10,8 @@ from proxylab.rewards.groups import RankedGroup
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import BY_PROXY, CLEANED, RAW, RAW_AS_FEW, Arm
 from proxylab.studies.alignment.setting import Setting
+from proxylab.studies.world_models import drawn_once
+from proxylab.world.preferences import draw_preferences
 
 FEWER_STREAM, SWEEP_STREAM = 57, 58
 
@@ -15,8 +19,8 @@ FEWER_STREAM, SWEEP_STREAM = 57, 58
 def training_pairs(arm: Arm, proxy: RewardModel | None, setting: Setting) -> pd.DataFrame:
     """The pairs that SFT or DPO learns from: prompt, chosen, rejected.
 
-    "by_proxy": the replies of published pairs (a seeded sample of them), the one that the proxy
-    scores higher as chosen; pairs that it scores the same are dropped.
+    "by_proxy": replies that nobody has ordered (`unlabelled_pairs`), the one that the proxy scores
+    higher as chosen; pairs that it scores the same are dropped.
     """
     raw = setting.pairs("train", cleaned=False)
     if arm.pairs == RAW:
@@ -27,7 +31,29 @@ def training_pairs(arm: Arm, proxy: RewardModel | None, setting: Setting) -> pd.
         n = len(setting.pairs("train", cleaned=True))
         return _sample(_with_replies(raw), n, [setting.settings.seed, FEWER_STREAM])
     assert arm.pairs == BY_PROXY, arm
-    return relabelled(_for_proxy(setting), proxy)
+    return relabelled(unlabelled_pairs(setting), proxy)
+
+
+def unlabelled_pairs(setting: Setting) -> pd.DataFrame:
+    """Pairs of replies for a proxy to order: pair_id, prompt, chosen, rejected.
+
+    In the world they are drawn anew, by the writers of the training pairs: a reward model has
+    memorised the labels of the very pairs that it was trained on, and would order those far better
+    than its accuracy says. On real text there are only the training pairs, and that is so.
+    """
+    n = setting.profile.alignment.n_proxy_labelled
+    if setting.world is None:
+        return _sample(_with_replies(setting.pairs("train", cleaned=False)), n, [0, SWEEP_STREAM])
+    wanted = {"world": setting.world.settings, "n": n, "seed": setting.settings.seed}
+
+    def draw() -> pd.DataFrame:
+        sized = setting.world.settings.model_copy(update={"n_train_pairs": max(40, n)})
+        rng = np.random.default_rng([setting.settings.seed, SWEEP_STREAM])
+        drawn = draw_preferences(replace(setting.world, settings=sized), "train", rng)
+        return drawn.pairs.assign(topic=drawn.truth["topic"])
+
+    pairs = _with_replies(drawn_once({**wanted, "for": "a proxy to order"}, draw))
+    return pairs[~pairs["topic"].isin(setting.settings.leave_out)].reset_index(drop=True)
 
 
 def relabelled(pairs: pd.DataFrame, proxy: RewardModel) -> pd.DataFrame:
@@ -43,11 +69,11 @@ def relabelled(pairs: pd.DataFrame, proxy: RewardModel) -> pd.DataFrame:
 
 
 def ranked_groups(proxy: RewardModel, setting: Setting) -> list[RankedGroup]:
-    """The two replies of each published pair with the proxy's scores: ranking length 2, as PRO.
+    """Two replies to each prompt with the proxy's scores: ranking length 2, as in the paper.
 
     Whose rewards rank the candidates is the arm's proxy, and nobody else.
     """
-    pairs = _for_proxy(setting)
+    pairs = unlabelled_pairs(setting)
     scores = score_pairs(proxy, pairs)
     columns = (pairs["prompt"], pairs["chosen"], pairs["rejected"])
     both = (scores["score_chosen"], scores["score_rejected"])
@@ -55,12 +81,6 @@ def ranked_groups(proxy: RewardModel, setting: Setting) -> list[RankedGroup]:
         RankedGroup(prompt, (first, second), (float(a), float(b)))
         for prompt, first, second, a, b in zip(*columns, *both, strict=True)
     ]
-
-
-def _for_proxy(setting: Setting) -> pd.DataFrame:
-    pairs = _with_replies(setting.pairs("train", cleaned=False))
-    n = setting.profile.alignment.n_proxy_labelled
-    return _sample(pairs, n, [setting.settings.seed, SWEEP_STREAM])
 
 
 def _with_replies(pairs: pd.DataFrame) -> pd.DataFrame:
