@@ -118,6 +118,7 @@ class AlignmentSettings(Section):
     n_test_prompts: int = Field(default=600, ge=4)
     n_samples: int = Field(default=2, ge=1, description="completions of a test prompt")
     n_scale_prompts: int = Field(default=200, ge=2, description="that put proxies on one scale")
+    n_scale_samples: int = Field(default=4, ge=2, description="completions of each of them")
     n_perturbed: int = Field(default=100, ge=1, description="test prompts asked otherwise")
     n_preference_pairs: int = Field(default=1_000, ge=1, description="held-out pairs, noisy")
     n_monitor_prompts: int = Field(default=64, ge=1)

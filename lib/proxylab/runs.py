@@ -90,9 +90,9 @@ class Align(RunParameters):
     labels: tuple[str, ...] = ()  # sft, dpo: "raw", "raw_as_few", "cleaned", "by_proxy"
     proxies: tuple[str, ...] = ()  # "raw", "cleaned", "raw@0.1", "strong", "task", a folder, ...
     biases: tuple[str, ...] = ("none",)  # of the proxies: "none", "length_bias=0.2", ...
-    betas: tuple[float, ...] = ()  # KL coefficients; none named: the profile's
+    betas: tuple[float, ...] = ()  # KL coefficients of dpo and ppo; none named: the profile's
     sizes: tuple[str, ...] = ("standard",)  # of the policy: "standard", "small"
-    leave_out: tuple[str, ...] = ()  # topics of the world that training does not see
+    leave_out: tuple[str, ...] = ()  # topics of the world that the policy's training does not see
 
 
 class VerifyOptimisers(RunParameters):

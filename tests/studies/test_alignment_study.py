@@ -56,7 +56,12 @@ def test_the_profile_says_what_a_run_leaves_open():
     dpo = planned_arms(Align(algorithm="dpo"), SCALE)
     assert [arm.pairs for arm in dpo] == ["raw", "raw_as_few", "cleaned"]
     assert {arm.beta for arm in dpo} == {SCALE.dpo.beta}
-    assert planned_arms(Align(algorithm="best_of_n"), SCALE)[0].beta == 0
+    assert planned_arms(Align(algorithm="best_of_n"), SCALE)[0].beta is None
+
+
+def test_no_kl_penalty_at_all_is_an_arm_of_its_own():
+    arms = planned_arms(Align(algorithm="ppo", proxies=("a",), betas=(0.0, 0.1)), SCALE)
+    assert [(arm.beta, arm.name) for arm in arms] == [(0.0, "a, beta 0"), (0.1, "a, beta 0.1")]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +71,9 @@ def test_the_profile_says_what_a_run_leaves_open():
         ({"algorithm": "dpo", "labels": ("cleand",)}, "cleaned"),
         ({"algorithm": "dpo", "proxies": ("raw",)}, "by_proxy"),
         ({"algorithm": "dpo", "sizes": ("smal",)}, "small"),
+        ({"algorithm": "pro", "betas": (0.1,)}, "betas"),
+        ({"algorithm": "best_of_n", "betas": (0.1,)}, "betas"),
+        ({"algorithm": "dpo", "labels": ("raw",), "biases": ("length_bias=1",)}, "by_proxy"),
     ],
 )
 def test_what_means_nothing_is_refused(parameters, message):
@@ -174,7 +182,10 @@ def test_proxies_are_on_the_scale_of_the_start_policys_completions(setting):
     sample = proxies.scale_sample(setting)
     scores = proxy.score(sample["prompt"].tolist(), sample["response"].tolist())
     assert scores.mean() == pytest.approx(0, abs=1e-6)
-    assert scores.std() == pytest.approx(1, abs=1e-6)
+    # the spread among the completions of one prompt, of which there are four
+    within = scores.reshape(-1, 4).var(axis=1, ddof=1).mean()
+    assert within == pytest.approx(1, abs=1e-6)
+    assert sample["prompt"].nunique() == len(sample) / 4
 
 
 def test_a_bias_comes_on_top_of_the_standardised_score(setting):

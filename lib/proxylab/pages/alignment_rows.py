@@ -11,9 +11,11 @@ from functools import cache, partial
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm, t
 
 from proxylab.accuracy import MIXED
 from proxylab.pages.ablations.detection import ENOUGH_SEEDS, verdicts
+from proxylab.pages.areas import LEVEL, standard_scores
 from proxylab.pages.redraws import UNIT, limits, mean_draws, nested_counts
 from proxylab.pages.reward_models import SHORT, SUBSETS
 from proxylab.results import MissingResults, load_runs
@@ -41,6 +43,7 @@ PROXIES = {
     "shf_cas:oracle": "after the oracle's feedback",
 }
 POOR, GOOD = "raw@0.1", "strong"
+UPPER = (1 + LEVEL) / 2
 ARM = ("arm", "size", "pairs", "proxy", "bias", "set_beta")
 PARAMETERS = ("algorithm", "task", "seed")
 
@@ -171,8 +174,22 @@ def by_set(
 
 
 def judged(found: pd.DataFrame) -> pd.DataFrame:
-    """Differences as one family: Holm-adjusted `p` and `verdict`; one seed is not judged."""
-    return verdicts(found)
+    """Differences as one family: Holm-adjusted `p` and `verdict`; one seed is not judged.
+
+    Redrawing two, three or four seeds makes intervals too narrow: it underestimates their spread
+    by the square root of (n - 1) / n, and takes it for known. There both limits are moved away
+    from the value accordingly, and p is Student's with n - 1 degrees of freedom.
+    """
+    rows = found.astype({"value": float, "low": float, "high": float})
+    n = rows["n_seeds"].astype(float).to_numpy()
+    few = (n > 1) & (n < ENOUGH_SEEDS)
+    freedom, spread = np.where(few, n - 1, 1), np.where(few, np.sqrt(n / np.maximum(n - 1, 1)), 1)
+    scores = standard_scores(rows, 0.0) / spread
+    p_values = np.where(few, 2 * t.sf(scores, freedom), 2 * norm.sf(scores))
+    factor = np.where(few, spread * t.ppf(UPPER, freedom) / norm.ppf(UPPER), 1)
+    for limit in ("low", "high"):
+        rows[limit] = rows["value"] + factor * (rows[limit] - rows["value"])
+    return verdicts(rows, p_values=p_values)
 
 
 def _limits(values: pd.Series) -> dict[str, float]:
@@ -215,7 +232,6 @@ def seeds_caution(rows: pd.DataFrame) -> str:
             "training run, and no difference is judged."
         )
     return (
-        f"There are {n} seeds. Where seeds differ more than prompts do, an interval from so few "
-        "covers the truth less often than it says: see in how many of them a difference has its "
-        "sign."
+        f"There are {n} seeds. Intervals of differences are widened accordingly (Student's t over "
+        "seeds); those of single values are not, and cover the truth less often than they say."
     )

@@ -108,16 +108,28 @@ def as_row(found: Interval) -> dict[str, float]:
     return {"value": found.estimate, "low": found.low, "high": found.high, "n": found.n}
 
 
-def with_verdicts(rows: pd.DataFrame, null: float) -> pd.DataFrame:
-    """`rows` (value, low, high) with Holm-adjusted `p` and a `verdict` against the null value.
+def standard_scores(rows: pd.DataFrame, null: float) -> np.ndarray:
+    """How many standard errors each value lies from the null value `(n_rows,)`, never negative.
 
-    The rows are one family. A row of no width at the null itself cannot differ from it: noise.
+    The standard error is that of a normal with the interval's width; without width, 0 or infinite.
     """
     distance = (rows["value"] - null).abs()
     se = (rows["high"] - rows["low"]) / (2 * norm.ppf((1 + LEVEL) / 2))
+    return np.divide(distance, se, out=np.where(distance > 0, np.inf, 0.0), where=se > 0)
+
+
+def with_verdicts(
+    rows: pd.DataFrame, null: float, *, p_values: np.ndarray | None = None
+) -> pd.DataFrame:
+    """`rows` (value, low, high) with Holm-adjusted `p` and a `verdict` against the null value.
+
+    The rows are one family. A row of no width at the null itself cannot differ from it: noise.
+    Arguments: `p_values` `(n_rows,)` before the correction; by default of a normal distribution.
+    """
     undefined = rows[["value", "low", "high"]].isna().any(axis=1)
-    z = np.divide(distance, se, out=np.where(distance > 0, np.inf, 0.0), where=se > 0)
-    p = holm(np.where(undefined, np.nan, 2 * norm.sf(z)))
+    if p_values is None:
+        p_values = 2 * norm.sf(standard_scores(rows, null))
+    p = holm(np.where(undefined, np.nan, p_values))
     outside = ~undefined & ((rows["low"] > null) | (rows["high"] < null))
     kept = outside & (p < 1 - LEVEL)
     verdict = np.select(

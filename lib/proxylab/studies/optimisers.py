@@ -39,6 +39,7 @@ class FiniteMonitor:
     beta: float
     among_candidates: bool
     every: int
+    seed: int = 0
     gold: None = None
 
     def is_due(self, step: int, n_steps: int) -> bool:
@@ -58,7 +59,7 @@ class FiniteMonitor:
                 problem.prompts,
                 n_samples=N_DRAWS,
                 max_new_tokens=problem.max_new_tokens,
-                seed=step,
+                seed=100 * self.seed + step,
             )
             probabilities = problem.frequencies(answers)
         distance = problem.kl_to_optimum(
@@ -73,8 +74,9 @@ def convergence_table(
 ) -> pd.DataFrame:
     """One row an algorithm, beta and checkpoint: the distance from the exact optimum.
 
-    Columns: algorithm, set_beta (reward units a nat), step (optimiser steps; of "reweighting" the
-    samples that an answer is drawn from), kl_to_optimum and kl_start (nats, mean over prompts),
+    Columns: algorithm, set_beta (reward units a nat), step (of PPO rounds of sampling and learning,
+    of DPO optimiser steps, of "reweighting" the samples that an answer is drawn from),
+    kl_to_optimum and kl_start (nats, mean over prompts),
     outside (probability of what is no candidate).
     """
     problem = finite_problem(seed=settings.seed)
@@ -130,7 +132,7 @@ def _ppo(problem: FiniteProblem, beta: float, settings: VerifyOptimisers) -> pd.
 
 
 def _reweighting(problem: FiniteProblem, beta: float, settings: VerifyOptimisers) -> pd.DataFrame:
-    monitor = FiniteMonitor(problem, beta, False, every=1)
+    monitor = FiniteMonitor(problem, beta, False, every=1, seed=settings.seed)
     frames = []
     for n in CANDIDATES:
         own = ReweightingSettings(beta=beta, n_candidates=n, seed=settings.seed)

@@ -75,12 +75,15 @@ def changes(areas: pd.DataFrame, base: pd.Series, keys: list[str]) -> pd.DataFra
     return verdicts(pd.DataFrame(found, columns=columns))
 
 
-def verdicts(table: pd.DataFrame, *, null: float = 0.0) -> pd.DataFrame:
+def verdicts(
+    table: pd.DataFrame, *, null: float = 0.0, p_values: np.ndarray | None = None
+) -> pd.DataFrame:
     """Rows (value, low, high, n_seeds) with Holm's correction over all, and what each comes to.
 
     A row of one seed is not judged: its verdict is ONE_SEED, whatever its interval.
     """
-    judged = with_verdicts(table.astype({"value": float, "low": float, "high": float}), null)
+    limits = table.astype({"value": float, "low": float, "high": float})
+    judged = with_verdicts(limits, null, p_values=p_values)
     judged.loc[judged["n_seeds"] < 2, "verdict"] = ONE_SEED
     return judged
 

@@ -99,8 +99,8 @@ def ranking_sentence(profile: str) -> Markdown:
     per = "mean over its tokens" if settings["sft_per_token"] else "sum over its tokens"
     return Markdown(
         f"Here: {form}, {number(length, 0)} candidates a group, SFT weight {given} ({per}). The "
-        "candidates are two replies by the writers of the preference data, in pairs drawn anew; **the "
-        "reward model named in the table ranks them, by its score alone**. A pair that it "
+        "candidates are two replies by the writers of the preference data, in pairs drawn anew; "
+        "**the reward model named in the table ranks them, by its score alone**. A pair that it "
         f"scores the same is left out: {arms['n_groups_left_out'].mean():,.1f} of "
         f"{(arms['n_groups_left_out'] + arms['n_groups']).mean():,.0f} on average."
     )

@@ -9,7 +9,7 @@ from proxylab.runs import Align
 
 RAW, RAW_AS_FEW, CLEANED, BY_PROXY = "raw", "raw_as_few", "cleaned", "by_proxy"
 LABELS = {
-    RAW: "pairs as published",
+    RAW: "pairs as published, but for those whose replies are the same or that chose nothing",
     RAW_AS_FEW: "as many of these, drawn at random, as the cleaned set has",
     CLEANED: "Same kept, Opposite swapped, the rest dropped",
     BY_PROXY: "replies that nobody has ordered, ordered by a proxy",
@@ -23,28 +23,31 @@ CHOOSING = ("best_of_n", "reweighting")
 
 @dataclass(frozen=True)
 class Arm:
-    """One aligned policy: "" and 0 where a field does not apply to the algorithm."""
+    """One aligned policy; a field that does not apply to the algorithm is empty, or None."""
 
     algorithm: str
     size: str = STANDARD
     pairs: str = ""
     proxy: str = ""
     bias: str = ""
-    beta: float = 0.0
+    beta: float | None = None
 
     @property
     def name(self) -> str:
         """A short name, unique within a run."""
         parts = [self.pairs, self.proxy, "" if self.bias == UNBIASED else self.bias]
-        parts += [f"beta {self.beta:g}" if self.beta else ""]
+        parts += ["" if self.beta is None else f"beta {self.beta:g}"]
         parts += ["" if self.size == STANDARD else self.size]
         return ", ".join(part for part in parts if part)
 
     def columns(self) -> dict[str, str | float]:
-        """What identifies the arm's rows in a table; the algorithm is the run's parameter."""
+        """What identifies the arm's rows in a table; the algorithm is the run's parameter.
+
+        set_beta: the KL coefficient, 0 also where there is none (PPO logs that of a step as beta).
+        """
         fields = asdict(self)
         del fields["algorithm"]
-        fields["set_beta"] = fields.pop("beta")  # PPO logs the coefficient of every step as beta
+        fields["set_beta"] = fields.pop("beta") or 0.0
         return {"arm": self.name, **fields}
 
 
@@ -57,6 +60,8 @@ def planned_arms(settings: Align, scale: AlignmentSettings) -> list[Arm]:
     for name in settings.sizes:
         if name not in SIZES:
             raise ValueError(missing_name("size", name, SIZES))
+    if settings.betas and _default_beta(settings.algorithm, scale) is None:
+        raise ValueError(f"{settings.algorithm} has no KL coefficient: `betas` are for dpo and ppo")
     arms = []
     for pairs, proxy in _signals(settings, scale):
         biases = settings.biases if proxy else ("",)
@@ -77,12 +82,12 @@ def _signals(settings: Align, scale: AlignmentSettings) -> list[tuple[str, str]]
     for name in labels:
         if name not in LABELS:
             raise ValueError(missing_name("labels", name, LABELS))
-    if settings.proxies and BY_PROXY not in labels:
+    if BY_PROXY not in labels and (settings.proxies or settings.biases != (UNBIASED,)):
         raise ValueError(f"{settings.algorithm} uses a proxy only with labels='{BY_PROXY}'")
     signals = [(name, "") for name in labels if name != BY_PROXY]
     return signals + [(BY_PROXY, proxy) for proxy in proxies if BY_PROXY in labels]
 
 
-def _default_beta(algorithm: str, scale: AlignmentSettings) -> float:
-    """The profile's KL coefficient of an algorithm; 0 for those that have none."""
-    return float(getattr(scale.settings_of(algorithm), "beta", None) or 0.0)
+def _default_beta(algorithm: str, scale: AlignmentSettings) -> float | None:
+    """The profile's KL coefficient of an algorithm; None for those that have none."""
+    return getattr(scale.settings_of(algorithm), "beta", None)

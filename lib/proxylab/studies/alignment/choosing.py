@@ -19,20 +19,11 @@ from proxylab.policies.reweighting import beta_for_kl, kl_from_reference, optima
 from proxylab.profiles import AlignmentSettings
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import STANDARD, UNBIASED, Arm
-from proxylab.studies.alignment.proxies import proxy_named
-from proxylab.studies.alignment.setting import Setting
+from proxylab.studies.alignment.proxies import proxy_identity, proxy_named
+from proxylab.studies.alignment.setting import CODE, Setting
 
 CHOICE_STREAM = 59
 SAMPLE_FILE = "samples.parquet"
-CODE = (
-    "policies/generation",
-    "policies/sequences",
-    "rewards",
-    "bias",
-    "world",
-    "studies/alignment/choosing",
-    "studies/alignment/proxies",
-)
 
 
 def choice_table(arm: Arm, setting: Setting) -> pd.DataFrame:
@@ -44,7 +35,7 @@ def choice_table(arm: Arm, setting: Setting) -> pd.DataFrame:
     """
     known = choice_prompts(setting)
     sample = start_completions(setting, arm.size)
-    reward = candidate_rewards(arm.proxy, arm.bias, setting)
+    reward = candidate_rewards(arm.proxy, arm.bias, setting, arm.size)
     chosen = _best_of_n if arm.algorithm == "best_of_n" else _optimum
     table = chosen(reward, sample.gold, sample.responses, setting.profile.alignment)
     columns = known[["subset", "quadrant"]]
@@ -93,20 +84,21 @@ def start_completions(setting: Setting, size: str = STANDARD) -> Completions:
     )
 
 
-def candidate_rewards(proxy: str, bias: str, setting: Setting) -> np.ndarray:
-    """The named proxy's rewards of the standard start policy's completions `(n_prompts, N)`.
+def candidate_rewards(proxy: str, bias: str, setting: Setting, size: str = STANDARD) -> np.ndarray:
+    """The named proxy's rewards of the start policy's completions `(n_prompts, N)`.
 
     Kept without the bias, which is added to what is kept: biases differ in nothing else.
     """
     prompts = choice_prompts(setting)["prompt"].tolist()
-    responses = start_completions(setting).responses
+    responses = start_completions(setting, size).responses
 
     def make(folder: Path) -> None:
         reward = distinct_scores(proxy_named(proxy, UNBIASED, setting), prompts, responses)
         pd.DataFrame({"reward": reward.ravel()}).to_parquet(folder / SAMPLE_FILE)
 
     model = proxy_named(proxy, bias, setting)
-    made_from = {"proxy": proxy, "run": setting.identity(), "n": responses.shape[1]}
+    starts = [setting.start_folder(name).name for name in (size, STANDARD)]
+    made_from = {"proxy": [proxy, proxy_identity(proxy)], "start": starts, **setting.identity()}
     folder = cached_artifact("choice-rewards", made_from, make, code=CODE)
     reward = pd.read_parquet(folder / SAMPLE_FILE)["reward"].to_numpy().reshape(responses.shape)
     if not isinstance(model, BiasedReward):

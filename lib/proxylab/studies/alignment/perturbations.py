@@ -17,7 +17,7 @@ _MEANINGFUL = {*lexicon.TOPIC_OF_SUBJECT, *lexicon.ACTS, *lexicon.ATTRIBUTES}
 
 
 def _misspelt(words: list[str], rng: np.random.Generator) -> list[str]:
-    """One word that carries no meaning has two letters swapped; no vocabulary holds it then."""
+    """One word that carries no meaning is garbled into one that no vocabulary holds."""
     index = _meaningless(words, rng)
     word = words[index]
     return [*words[:index], f"{word[1:]}{word[0]}{word[0]}", *words[index + 1 :]]

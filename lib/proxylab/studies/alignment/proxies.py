@@ -1,8 +1,9 @@
 """The proxies that a policy is aligned with: trained, released, biased or refined ones, by name.
 
-All are put on one scale, mean 0 and standard deviation 1 over the start policy's completions, so
-that one KL coefficient means the same to each (Ziegler et al. 2019, section 2.1). Accuracy, ranks
-and best-of-n do not see that.
+All are put on one scale: mean 0 over the start policy's completions, as is usual (Ziegler et al.
+2019, section 2.1), and standard deviation 1 among the completions of one prompt. Only that spread
+can an optimiser use, so that one KL coefficient, and one dose of a bias, means the same to each.
+Accuracy, ranks and best-of-n do not see the scale.
 """
 
 import json
@@ -39,7 +40,10 @@ SCALE_STREAM, STRONG_STREAM = 53, 54
 
 @dataclass(frozen=True)
 class StandardisedReward:
-    """A reward model on the scale of the start policy's completions: (score - mean) / sd."""
+    """A reward model on the scale of the start policy's completions: (score - mean) / sd.
+
+    sd: the root of the mean variance among the completions of one prompt.
+    """
 
     model: RewardModel
     mean: float
@@ -61,12 +65,21 @@ def proxy_named(name: str, bias: str, setting: Setting) -> RewardModel:
     Names: "raw" and "cleaned", a reward model trained on these pairs ("raw@0.1": on a tenth);
     "strong", trained on many pairs without noise; "task", the biased proxy of the run's task;
     "shf_cas:<selector>", that proxy after one round of feedback; "gold"; else a folder or hub id.
-    `bias` is "none" or "<bias>=<dose>", the dose in standard deviations of the proxy's score.
+    `bias` is "none" or "<bias>=<dose>", the dose in standard deviations of the proxy's score among
+    completions of one prompt.
     Raises ValueError for a name, bias or dose that does not exist.
     """
     standardised = _on_scale(_reward_model(name, setting), setting)
     parsed = parse_bias(bias)
     return standardised if parsed is None else BiasedReward(standardised, [parsed])
+
+
+def proxy_identity(name: str) -> list | None:
+    """What tells a proxy in a folder from one trained in its place since; None for any other."""
+    if not name or not Path(name).is_dir():
+        return None
+    files = sorted(path for path in Path(name).rglob("*") if path.is_file())
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
 
 
 def parse_bias(text: str) -> ScoreBias | None:
@@ -166,25 +179,32 @@ def _on_scale(model: RewardModel, setting: Setting) -> StandardisedReward:
     """The model standardised over completions of the start policy on training prompts."""
     sample = scale_sample(setting)
     scores = model.score(sample["prompt"].tolist(), sample["response"].tolist())
-    return StandardisedReward(model, float(np.mean(scores)), float(np.std(scores)) or 1.0)
+    of_prompts = scores.reshape(-1, setting.profile.alignment.n_scale_samples)
+    within = float(np.sqrt(of_prompts.var(axis=1, ddof=1).mean()))
+    return StandardisedReward(model, float(scores.mean()), within or 1.0)
 
 
 def scale_sample(setting: Setting) -> pd.DataFrame:
-    """Completions of the start policy on training prompts: columns prompt, response."""
+    """Completions of the start policy on training prompts, those of one prompt together.
+
+    Columns prompt, response.
+    """
     scale, start = setting.profile.alignment, setting.start_folder(STANDARD)
     prompts = setting.train_prompts["prompt"].tolist()[: scale.n_scale_prompts]
 
     def make(folder: Path) -> None:
         policy = setting.start(STANDARD)
-        drawn = setting.sample(policy, prompts, stream=SCALE_STREAM, n_samples=scale.n_samples)
-        repeated = np.repeat(np.array(prompts, dtype=object), scale.n_samples)
+        drawn = setting.sample(
+            policy, prompts, stream=SCALE_STREAM, n_samples=scale.n_scale_samples
+        )
+        repeated = np.repeat(np.array(prompts, dtype=object), scale.n_scale_samples)
         frame = pd.DataFrame({"prompt": repeated, "response": drawn.responses.ravel()})
         frame.to_parquet(folder / "samples.parquet")
 
     made_from = {
         "policy": start.name,
         "prompts": json.dumps(prompts),
-        "n_samples": scale.n_samples,
+        "n_samples": scale.n_scale_samples,
         "max_new_tokens": setting.max_new_tokens,
         "seed": setting.settings.seed,
     }

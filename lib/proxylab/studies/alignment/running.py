@@ -23,31 +23,12 @@ from proxylab.studies.alignment.evaluation import (
     preference_table,
     proxy_tables,
 )
-from proxylab.studies.alignment.proxies import proxy_named
-from proxylab.studies.alignment.setting import Setting
+from proxylab.studies.alignment.proxies import proxy_identity, proxy_named
+from proxylab.studies.alignment.setting import CODE, Setting
 from proxylab.studies.alignment.signals import ranked_groups, training_pairs
 
 START = "start"
 POLICY = "policy"
-ALGORITHMS_OF_PROFILE = {"sft", "dpo", "pro", "ppo"}
-CODE = (
-    "alignment",
-    "bias",
-    "evaluate",
-    "policies",
-    "rewards",
-    "selection",
-    "shf_cas",
-    "conflict",
-    "world",
-    "preferences",
-    "cleaning",
-    "studies/alignment",
-    "studies/world_models",
-    "studies/conflict_tasks",
-    "studies/reward_models",
-    "studies/shf_cas_setting",
-)
 
 
 def run_arms(
@@ -115,14 +96,13 @@ def _tables_of(arm: Arm, setting: Setting) -> dict[str, pd.DataFrame]:
 
 def _identity(arm: Arm, setting: Setting) -> dict:
     """Everything that an arm's numbers depend on, other arms' settings left out."""
-    scale = setting.profile.alignment.model_dump(mode="json", exclude=ALGORITHMS_OF_PROFILE)
     own = setting.profile.alignment.settings_of(arm.algorithm)
     return {
         **setting.identity(),
         "arm": {"algorithm": arm.algorithm, **arm.columns()},
         "own": None if own is None else own.model_dump(mode="json"),
         "start": setting.start_folder(arm.size).name,
-        "scale": scale,
+        "proxy": proxy_identity(arm.proxy),
     }
 
 
@@ -145,7 +125,7 @@ def _train_and_measure(arm: Arm, setting: Setting, out: Path) -> dict[str, pd.Da
 
 def _align(arm: Arm, proxy: RewardModel | None, setting: Setting) -> Aligned:
     scale = setting.profile.alignment
-    changed = {"seed": setting.settings.seed} | ({"beta": arm.beta} if arm.beta else {})
+    changed = {"seed": setting.settings.seed} | ({} if arm.beta is None else {"beta": arm.beta})
     if arm.algorithm == "ppo":
         changed["max_new_tokens"] = setting.max_new_tokens
     signal = {

@@ -22,6 +22,32 @@ from proxylab.studies.world_models import policy_model
 from proxylab.world import GoldReward, World
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts
 
+ALGORITHMS = {"sft", "dpo", "pro", "ppo"}  # whose settings concern their own arms alone
+# Whatever an arm's numbers may depend on.
+CODE = (
+    "accuracy",
+    "alignment",
+    "annotators",
+    "bias",
+    "cleaning",
+    "conflict",
+    "evaluate",
+    "policies",
+    "preferences",
+    "rewards",
+    "selection",
+    "shf_cas",
+    "world",
+    "studies/alignment",
+    "studies/cleaning",
+    "studies/conflict_detection",
+    "studies/conflict_tasks",
+    "studies/data",
+    "studies/reward_models",
+    "studies/shf_cas",
+    "studies/shf_cas_setting",
+    "studies/world_models",
+)
 MIXED = "mixed"  # the prompts of the preference data, all tranches
 TRUTH = ("topic", "quadrant", "kind")
 PROMPT_COLUMNS = ("prompt", "subset", "category", *TRUTH, "chosen")
@@ -70,10 +96,10 @@ class Setting:
         unrelated = {"batch", "seeds", "n_resamples", "alignment"}
         return {
             "run": self.settings.model_dump(include={"seed", "data", "task", "leave_out"}),
-            "train": self.cleaned.data.train.fingerprint,
+            "cleaned": self.cleaned.folder.name,
+            "test": self.cleaned.data.test.fingerprint,
             "profile": self.profile.model_dump(mode="json", exclude=unrelated),
-            "n_test_prompts": self.profile.alignment.n_test_prompts,
-            "n_train_prompts": self.profile.alignment.n_train_prompts,
+            "scale": self.profile.alignment.model_dump(mode="json", exclude=ALGORITHMS),
         }
 
     @property
@@ -85,12 +111,18 @@ class Setting:
         )
 
     def pairs(self, split: str, *, cleaned: bool) -> pd.DataFrame:
-        """Preference pairs of "train" or "test", without the topics that this run leaves out."""
+        """Preference pairs of "train" or "test", without the topics that this run leaves out.
+
+        Training pairs whose prompt is a test prompt are left out too: the world has few prompts.
+        """
         pairs = self.cleaned.cleaned(split) if cleaned else self.cleaned.pairs(split)
-        if self.world is None or not self.settings.leave_out:
-            return pairs
-        topics = self.cleaned.data.truth_of(pairs)["topic"]
-        return pairs[~topics.isin(self.settings.leave_out).to_numpy()].reset_index(drop=True)
+        kept = np.ones(len(pairs), bool)
+        if split == "train":
+            kept &= ~pairs["prompt"].isin(self.test_prompts["prompt"]).to_numpy()
+        if self.world is not None and self.settings.leave_out:
+            topics = self.cleaned.data.truth_of(pairs)["topic"]
+            kept &= ~topics.isin(self.settings.leave_out).to_numpy()
+        return pairs[kept].reset_index(drop=True)
 
     def sample(self, policy, prompts: list[str], *, stream: int, n_samples: int) -> Samples:
         """Completions at temperature 1: the policy itself, as KL and best-of-n are about it."""
@@ -112,6 +144,7 @@ def prepare(settings: Align, profile: Profile) -> Setting:
             raise ValueError(missing_name("topic", topic, ALL_TOPICS))
     annotators = SIMULATED if settings.data == WORLD else COMMITTEE
     seed = settings.seed if settings.data == WORLD else 0
+    scale = profile.alignment
     choice = Clean(profile=settings.profile, seed=seed, data=settings.data, annotators=annotators)
     cleaned = clean(choice, profile)
     if settings.task == MIXED:
@@ -122,22 +155,19 @@ def prepare(settings: Align, profile: Profile) -> Setting:
     else:
         train, test = (
             _drawn_prompts(cleaned.data.world, TASKS[settings.task], n, [settings.seed, stream])
-            for n, stream in ((profile.alignment.n_train_prompts, 50), (len_test(profile), 51))
+            for n, stream in ((scale.n_train_prompts, 50), (2 * scale.n_test_prompts, 51))
         )
+    test = test.drop_duplicates("prompt")
     train = train[~train["topic"].isin(settings.leave_out)]
     shuffle = np.random.default_rng([settings.seed, 62])
-    train = train.iloc[shuffle.permutation(len(train))[: profile.alignment.n_train_prompts]]
     rng = np.random.default_rng([settings.seed, 52])  # the same test prompts whatever is left out
     # In random order: the first few, which checkpoints are measured on, are of every kind.
-    test = test.iloc[rng.permutation(len(test))[: len_test(profile)]]
+    test = test.iloc[rng.permutation(len(test))[: scale.n_test_prompts]]
+    train = train[~train["prompt"].isin(test["prompt"])]
+    train = train.iloc[shuffle.permutation(len(train))[: scale.n_train_prompts]]
     return Setting(
         settings, profile, cleaned, train.reset_index(drop=True), test.reset_index(drop=True)
     )
-
-
-def len_test(profile: Profile) -> int:
-    """How many test prompts a profile measures on."""
-    return profile.alignment.n_test_prompts
 
 
 def _prompts_of_pairs(cleaned: Cleaned, split: str) -> pd.DataFrame:

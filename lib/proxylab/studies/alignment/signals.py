@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from proxylab.accuracy import score_pairs
+from proxylab.artifacts import code_fingerprint
 from proxylab.rewards.groups import RankedGroup
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import BY_PROXY, CLEANED, RAW, RAW_AS_FEW, Arm
@@ -44,7 +45,8 @@ def unlabelled_pairs(setting: Setting) -> pd.DataFrame:
     n = setting.profile.alignment.n_proxy_labelled
     if setting.world is None:
         return _sample(_with_replies(setting.pairs("train", cleaned=False)), n, [0, SWEEP_STREAM])
-    wanted = {"world": setting.world.settings, "n": n, "seed": setting.settings.seed}
+    code = code_fingerprint("studies/alignment/signals")
+    wanted = {"world": setting.world.settings, "n": n, "seed": setting.settings.seed, "code": code}
 
     def draw() -> pd.DataFrame:
         sized = setting.world.settings.model_copy(update={"n_train_pairs": max(40, n)})
@@ -52,8 +54,10 @@ def unlabelled_pairs(setting: Setting) -> pd.DataFrame:
         drawn = draw_preferences(replace(setting.world, settings=sized), "train", rng)
         return drawn.pairs.assign(topic=drawn.truth["topic"])
 
-    pairs = _with_replies(drawn_once({**wanted, "for": "a proxy to order"}, draw))
-    return pairs[~pairs["topic"].isin(setting.settings.leave_out)].reset_index(drop=True)
+    pairs = _with_replies(drawn_once(wanted, draw))
+    left_out = pairs["topic"].isin(setting.settings.leave_out)
+    left_out |= pairs["prompt"].isin(setting.test_prompts["prompt"])
+    return pairs[~left_out].reset_index(drop=True)
 
 
 def relabelled(pairs: pd.DataFrame, proxy: RewardModel) -> pd.DataFrame:
@@ -65,7 +69,7 @@ def relabelled(pairs: pd.DataFrame, proxy: RewardModel) -> pd.DataFrame:
         chosen=pairs["chosen"].mask(turned, pairs["rejected"]),
         rejected=pairs["rejected"].mask(turned, pairs["chosen"]),
     )
-    return ordered[margin != 0].reset_index(drop=True)
+    return ordered[np.abs(margin) > 0].reset_index(drop=True)  # nor pairs without a score
 
 
 def ranked_groups(proxy: RewardModel, setting: Setting) -> list[RankedGroup]:
@@ -84,7 +88,7 @@ def ranked_groups(proxy: RewardModel, setting: Setting) -> list[RankedGroup]:
 
 
 def _with_replies(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Pairs that say something: two replies that differ, and none of them empty for SFT's sake."""
+    """Pairs that say something: two replies that differ, the chosen one not empty."""
     says = (pairs["chosen"] != pairs["rejected"]) & (pairs["chosen"] != "")
     return pairs[says].reset_index(drop=True)
 
