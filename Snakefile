@@ -18,6 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir) / "lib"))
 
 from proxylab.artifacts import code_fingerprint
+from proxylab.kernels.client import can_serve, start_server
 from proxylab.parameters import check_parameters, model_for
 from proxylab.profiles import load_profile
 from proxylab.results import run_folder
@@ -32,7 +33,7 @@ EXPLORE = [path.stem for path in sorted(Path("notebooks/explore").glob("*.ipynb"
 ROOMS = sorted(
     path.stem
     for path in Path("lib/proxylab").iterdir()
-    if not path.name.startswith("_") and path.stem not in ("site", "pages", "plots", "tables", "doctor")
+    if not path.name.startswith("_") and path.stem not in ("site", "pages", "plots", "tables", "doctor", "runner", "kernels", "light_jsonschema")
 )
 
 PLAN = {}
@@ -105,6 +106,27 @@ def data_stamp(wildcards):
     files = sorted(path for path in real_data_folder().rglob("*") if path.is_file())
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
+# Snakemake sets these for every job that has one thread; a kernel server must have them too.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "GOTO_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    ),
+    "1",
+)
+
+
+onstart:
+    # Jobs that run elsewhere (Slurm, Kubernetes) start their kernels themselves. The server ends
+    # with this process; a dry run never comes here.
+    if workflow.local_exec and not workflow.touch and can_serve():
+        start_server(ONE_THREAD)
 
 
 localrules: all, runs
