@@ -29,11 +29,12 @@ BUILD = os.environ.get("PROXYLAB_BUILD", "build")
 PROFILE = load_profile(config.get("profile", "cpu"))
 PAGES = [path.stem for path in sorted(Path("notebooks/pages").glob("*.ipynb"))]
 EXPLORE = [path.stem for path in sorted(Path("notebooks/explore").glob("*.ipynb"))]
-# What draws or renders cannot change a number.
+# What draws, renders or starts a run cannot change a number.
+HARMLESS = {"site", "pages", "plots", "tables", "doctor", "runner", "kernels", "light_jsonschema"}
 ROOMS = sorted(
     path.stem
     for path in Path("lib/proxylab").iterdir()
-    if not path.name.startswith("_") and path.stem not in ("site", "pages", "plots", "tables", "doctor", "runner", "kernels", "light_jsonschema")
+    if not path.name.startswith("_") and path.stem not in HARMLESS
 )
 
 PLAN = {}
