@@ -145,7 +145,7 @@ def differences(table: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd
 
     Arguments: `table` as `cells` gives it; `pairs` names (column, less column). Columns:
     comparison, value, low, high, n (prompts with both), n_seeds, n_above (seeds whose mean
-    difference is above 0).
+    difference is above 0), seed_se (`seed_error`).
     """
     rows = []
     for name, (a, b) in pairs.items():
@@ -153,8 +153,10 @@ def differences(table: pd.DataFrame, pairs: Mapping[str, tuple[str, str]]) -> pd
             difference = table[a] - table[b]
             # Beyond rounding: the mean of equal values may come out at 1e-17.
             above = int((difference.groupby(level="seed").mean() > 1e-9).sum())
-            rows.append({"comparison": name, **_limits(difference), "n_above": above})
-    columns = ["comparison", "value", "low", "high", "n", "n_seeds", "n_above"]
+            error = seed_error(difference.dropna())
+            row = {"comparison": name, **_limits(difference), "n_above": above, "seed_se": error}
+            rows.append(row)
+    columns = ["comparison", "value", "low", "high", "n", "n_seeds", "n_above", "seed_se"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -176,20 +178,32 @@ def by_set(
 def judged(found: pd.DataFrame) -> pd.DataFrame:
     """Differences as one family: Holm-adjusted `p` and `verdict`; one seed is not judged.
 
-    Redrawing two, three or four seeds makes intervals too narrow: it underestimates their spread
-    by the square root of (n - 1) / n, and takes it for known. There both limits are moved away
-    from the value accordingly, and p is Student's with n - 1 degrees of freedom.
+    Redrawing two, three or four seeds makes intervals too narrow where seeds differ more than
+    prompts do. There each limit is the further one of the redraws' and of Student's t over the
+    seeds' means, and p is the larger of the two.
+    Arguments: `found` with value, low, high, n_seeds, and `seed_se` (`seed_error`).
     """
-    rows = found.astype({"value": float, "low": float, "high": float})
-    n = rows["n_seeds"].astype(float).to_numpy()
-    few = (n > 1) & (n < ENOUGH_SEEDS)
-    freedom, spread = np.where(few, n - 1, 1), np.where(few, np.sqrt(n / np.maximum(n - 1, 1)), 1)
-    scores = standard_scores(rows, 0.0) / spread
-    p_values = np.where(few, 2 * t.sf(scores, freedom), 2 * norm.sf(scores))
-    factor = np.where(few, spread * t.ppf(UPPER, freedom) / norm.ppf(UPPER), 1)
-    for limit in ("low", "high"):
-        rows[limit] = rows["value"] + factor * (rows[limit] - rows["value"])
-    return verdicts(rows, p_values=p_values)
+    rows = found.astype(dict.fromkeys(("value", "low", "high", "seed_se"), float))
+    n_seeds = rows["n_seeds"].to_numpy(float)
+    few = (n_seeds > 1) & (n_seeds < ENOUGH_SEEDS)
+    freedom = np.where(few, n_seeds - 1, 1)
+    half = np.where(few, t.ppf(UPPER, freedom) * rows["seed_se"], 0.0)
+    p_values = 2 * norm.sf(standard_scores(rows, 0.0))
+    scores = standard_scores(rows.assign(low=-rows["seed_se"], high=rows["seed_se"]), 0.0)
+    scores = scores / norm.ppf(UPPER)  # of limits one standard error away
+    p_values = np.where(few, np.maximum(p_values, 2 * t.sf(scores, freedom)), p_values)
+    rows["low"] = np.minimum(rows["low"], rows["value"] - half)
+    rows["high"] = np.maximum(rows["high"], rows["value"] + half)
+    return verdicts(rows.drop(columns="seed_se"), p_values=p_values)
+
+
+def seed_error(values: pd.Series) -> float:
+    """Standard error of the mean over seeds of the seeds' means; NaN with one seed.
+
+    Arguments: `values` with the index level "seed".
+    """
+    means = values.groupby(level="seed").mean()
+    return float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else np.nan
 
 
 def _limits(values: pd.Series) -> dict[str, float]:
@@ -232,6 +246,6 @@ def seeds_caution(rows: pd.DataFrame) -> str:
             "training run, and no difference is judged."
         )
     return (
-        f"There are {n} seeds. Intervals of differences are widened accordingly (Student's t over "
-        "seeds); those of single values are not, and cover the truth less often than they say."
+        f"There are {n} seeds. Intervals of differences are no narrower than Student's t over "
+        "seeds makes them; those of single values may cover the truth less often than they say."
     )

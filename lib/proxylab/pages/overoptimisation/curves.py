@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from proxylab.accuracy import MIXED
-from proxylab.pages.alignment_rows import judged
+from proxylab.pages.alignment_rows import judged, seed_error
 from proxylab.pages.areas import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM
 from proxylab.pages.overoptimisation.rows import CURVE, VALUES, gains
 from proxylab.pages.redraws import UNIT, limits, mean_draws, nested_counts
@@ -120,15 +120,16 @@ def taken(values: pd.DataFrame, strengths: pd.Series) -> pd.Series:
 
 
 def estimate(values: pd.Series) -> dict[str, float]:
-    """Mean of values by (seed, prompt) with its interval: value, low, high, n, n_seeds, n_below."""
+    """Mean of values by (seed, prompt): value, low, high, n, n_seeds, n_below, seed_se."""
     defined = values.dropna()
     if defined.empty:
         nothing = dict.fromkeys(("value", "low", "high"), np.nan)
-        return nothing | {"n": 0, "n_seeds": 0, "n_below": 0}
+        return nothing | {"n": 0, "n_seeds": 0, "n_below": 0, "seed_se": np.nan}
     seeds = defined.groupby(level="seed")
     found = limits(mean_draws(defined.to_numpy(float), nested_counts(tuple(seeds.size()))))
     below = int((seeds.mean() < 0).sum())
-    return found | {"n": len(defined), "n_seeds": seeds.ngroups, "n_below": below}
+    counts = {"n": len(defined), "n_seeds": seeds.ngroups, "n_below": below}
+    return found | counts | {"seed_se": seed_error(defined)}
 
 
 def is_overoptimised(found: pd.DataFrame) -> bool:

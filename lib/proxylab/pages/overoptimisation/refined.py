@@ -92,7 +92,7 @@ def compared(profile: str) -> pd.DataFrame:
             named = {"method": method, "proxy": proxy, "less": less, "where": where}
             found.append(named | estimate(first[where] - second[where]))
     columns = ["method", "proxy", "less", "where", "value", "low", "high", "n", "n_seeds"]
-    return judged(pd.DataFrame(found, columns=[*columns, "n_below"]))
+    return judged(pd.DataFrame(found, columns=[*columns, "n_below", "seed_se"]))
 
 
 def _gold(rows: pd.DataFrame) -> pd.DataFrame:
