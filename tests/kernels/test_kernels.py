@@ -151,7 +151,9 @@ def test_a_kernel_can_be_ended_by_its_handle(server, tmp_path, end):
 def test_a_kernel_ends_with_its_client(project, server, signum):
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
     command = [sys.executable, "-m", "proxylab", "page", str(page(project, WAITING))]
-    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    # What a shell starts in the background ignores interrupts, and hands that down.
+    heeds = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    run = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, **heeds)
     wait_until((project / "kernel.pid").is_file, 30)
     kernel = int((project / "kernel.pid").read_text())
     assert psutil.Process(kernel).ppid() == server.process.pid
