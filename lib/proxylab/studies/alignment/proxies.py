@@ -120,10 +120,13 @@ def _reward_model(name: str, setting: Setting) -> RewardModel:
 def _from_elsewhere(name: str, setting: Setting) -> SequenceClassifierReward:
     if Path(name).is_dir() or "/" in name:
         return SequenceClassifierReward.load(name)
-    known = (RAW, CLEANED, STRONG, GOLD, TASK_PROXY, f"{REFINED}conflict")
+    known = [RAW, CLEANED]
+    known += [STRONG, GOLD] if setting.world is not None else []
+    known += [TASK_PROXY, f"{REFINED}conflict"] if setting.settings.task != MIXED else []
     raise ValueError(
         f"no proxy `{name}` for data={setting.settings.data!r}, task={setting.settings.task!r}"
-        f"{did_you_mean(name, known)}; a folder or hub id of a reward model is one as well"
+        f"{did_you_mean(name, known)}: there are {', '.join(known)}, and any folder or hub id of a "
+        "reward model"
     )
 
 
