@@ -7,8 +7,10 @@ parameters there are; `proxylab.runs` defines those.
 """
 
 import ast
+import contextlib
 import importlib
 import importlib.util
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
@@ -44,11 +46,14 @@ class RunParameters(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _lists_for_tuples(cls, values: Any) -> Any:
-        """Notebooks and YAML write a sequence as a list, which strict pydantic refuses."""
+        """Notebooks and YAML write a sequence as a list, which strict pydantic refuses.
+
+        papermill's `-p name '["a", "b"]'` hands it over as text, which is read as JSON.
+        """
         if not isinstance(values, Mapping):
             return values
         return {
-            name: tuple(value) if isinstance(value, list) and _takes_tuple(cls, name) else value
+            name: _as_tuple(value) if _takes_tuple(cls, name) else value
             for name, value in values.items()
         }
 
@@ -150,6 +155,14 @@ def _takes_tuple(model: type[RunParameters], name: str) -> bool:
     annotation = field.annotation if field else None
     choices = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else [annotation]
     return any(choice is tuple or get_origin(choice) is tuple for choice in choices)
+
+
+def _as_tuple(value: Any) -> Any:
+    """A list, or text that is one in JSON, as a tuple; anything else as it is."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        with contextlib.suppress(json.JSONDecodeError):
+            value = json.loads(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _assigned_in(cells: list[str], model: type[RunParameters]) -> set[str]:

@@ -45,6 +45,14 @@ def test_defaults_and_overrides():
     assert settings.algorithm == "ppo"
 
 
+def test_a_list_that_papermill_hands_over_as_text_is_a_list():
+    cell = "# Parameters\nsizes = '[4, 2]'"  # papermill -p sizes '[4, 2]'
+    assert read_parameters(Toy, namespace(CELL, cell)).sizes == (4, 2)
+    with pytest.raises(ParameterError, match="sizes"):
+        check_parameters(Toy, {"sizes": "[4, 2"})
+    assert check_parameters(Toy, {"profile": "[x]"}).profile == "[x]"  # where text is asked for
+
+
 def test_an_int_serves_for_a_float():
     assert check_parameters(Toy, {"rate": 1}).rate == 1.0
 

@@ -13,7 +13,11 @@ from proxylab.studies import alignment as study
 from proxylab.studies.alignment import proxies, running, signals
 from proxylab.studies.alignment.arms import SIZES, Arm, planned_arms
 from proxylab.studies.alignment.choosing import distinct_scores, start_completions
-from proxylab.studies.alignment.evaluation import evaluation_tables, perturbed_table
+from proxylab.studies.alignment.evaluation import (
+    evaluation_tables,
+    perturbed_table,
+    preference_table,
+)
 from proxylab.studies.alignment.perturbations import PERTURBATIONS, perturb
 from proxylab.world import GoldReward
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts
@@ -287,6 +291,14 @@ def test_wordings_are_judged_by_what_was_asked(setting):
         ("as asked", *PERTURBATIONS), n
     )
     assert table["gold"].notna().all()
+
+
+def test_held_out_pairs_are_of_all_tranches_and_the_start_policy_has_no_margin(setting):
+    start = setting.start("standard")
+    table = preference_table(start, start, setting)
+    assert len(table) == setting.profile.alignment.n_preference_pairs
+    assert len(set(table["subset"])) == 4
+    assert (table["margin"] == 0).all()
 
 
 def test_each_distinct_completion_is_scored_once():

@@ -24,7 +24,7 @@ from proxylab.studies.alignment.perturbations import PERTURBATIONS, perturb
 from proxylab.studies.alignment.proxies import proxy_named
 from proxylab.studies.alignment.setting import TRUTH, Setting
 
-TEST_STREAM, PERTURBED_STREAM = 55, 56
+TEST_STREAM, PERTURBED_STREAM, PREFERENCE_STREAM = 55, 56, 63
 COMPARED = 8  # of the start policy's completions of a prompt, to see how a proxy orders them
 AS_ASKED = "as asked"
 
@@ -86,12 +86,15 @@ def perturbed_table(policy: Policy, setting: Setting) -> pd.DataFrame:
 
 
 def preference_table(policy: LanguageModelPolicy, start, setting: Setting) -> pd.DataFrame:
-    """How the policy orders held-out pairs, noise included: a row a raw test pair.
+    """How the policy orders held-out pairs, noise included: a row a raw test pair, all tranches.
 
     Columns: subset, category; margin, by how much more the policy than the start policy favours
     the reply published as chosen (nats: the implicit reward of DPO without its beta).
     """
-    pairs = setting.cleaned.pairs("test").iloc[: setting.profile.alignment.n_preference_pairs]
+    pairs = setting.cleaned.pairs("test")
+    # Drawn, for the file is in the order of its tranches; the same pairs for every policy.
+    rng = np.random.default_rng([setting.settings.seed, PREFERENCE_STREAM])
+    pairs = pairs.iloc[rng.permutation(len(pairs))[: setting.profile.alignment.n_preference_pairs]]
     prompts = pairs["prompt"].tolist()
     margin = np.zeros(len(pairs))
     for side, sign in (("chosen", 1), ("rejected", -1)):
