@@ -8,7 +8,6 @@ from proxylab.alignment import (
     Monitor,
     ReweightedPolicy,
     ReweightingSettings,
-    kl_bound,
     train_best_of_n,
     train_reweighted,
 )
@@ -41,11 +40,6 @@ def test_of_equal_samples_the_first_is_taken(policy, n):
     chosen = BestOfNPolicy(policy, INDIFFERENT, n).sample(PROMPTS, **DRAW)
     drawn = policy.sample(PROMPTS, **DRAW | {"n_samples": 3 * n})
     assert chosen.responses.tolist() == drawn.responses[:, ::n].tolist()
-
-
-def test_the_bound_by_hand():
-    assert kl_bound(1) == 0
-    assert kl_bound(4) == pytest.approx(np.log(4) - 0.75)
 
 
 @pytest.mark.parametrize(("beta", "best"), [(1e-3, True), (1e6, False)])

@@ -7,7 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from proxylab.conflict import corpus_kendall, kendall, kendall_table, kendall_tau_distance
+from proxylab.conflict import (
+    corpus_kendall,
+    kendall,
+    kendall_table,
+    kendall_tau_distance,
+    share_ordered_rightly,
+)
 from scipy.stats import kendalltau
 
 NAN = np.nan
@@ -163,3 +169,10 @@ def test_infinities_and_shapes_are_refused():
         kendall_tau_distance([[0, np.inf]], [[0, 1]])
     with pytest.raises(ValueError, match="must have one shape"):
         kendall_table([[0, 1]], [[0, 1, 2]])
+
+
+def test_the_share_ordered_rightly_counts_a_judges_tie_as_wrong_and_the_truths_as_no_comparison():
+    # Truth 1 < 2 < 3 = 3: five comparisons. The judge has 1 and 2 tied, the others right: four.
+    table = kendall_table([[0.0, 0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0, 3.0]])
+    assert share_ordered_rightly(table) == pytest.approx([4 / 5])
+    assert np.isnan(share_ordered_rightly(kendall_table([[0.0, 1.0]], [[2.0, 2.0]]))).all()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from IPython.display import Markdown
 from matplotlib.figure import Figure
-from proxylab.pages import redraws
+from proxylab.pages import redraws, verdicts
 from proxylab.pages.ablations import biases as ablation_biases
 from proxylab.pages.ablations import detection
 from proxylab.pages.ablations import finding as conflict_finding
@@ -15,7 +15,7 @@ from proxylab.pages.ablations import knowledge_map as conflict_map
 from proxylab.pages.ablations import sampling as ablations
 from proxylab.pages.ablations import thresholds as ablation_thresholds
 from proxylab.pages.ablations import variants as loop_variants
-from proxylab.pages.areas import HIGHER, NOISE
+from proxylab.pages.verdicts import HIGHER, NOISE
 from proxylab.parameters import defaults_of
 from proxylab.plots.maps import forest_panels, marked_curves, points_over_curves, square_map
 from proxylab.runs import ShfCas
@@ -216,20 +216,20 @@ def test_a_change_is_paired_and_none_is_made_with_itself():
 
 def test_words_tell_clear_from_noise():
     table = pd.DataFrame({"value": [0.3, 0.1], "low": [0.2, -0.1], "high": [0.4, 0.3]})
-    table = detection.verdicts(table.assign(n_seeds=3))
-    text = detection.verdicts_in_words(table, pd.Series(["a", "b"]), what="AUROC")
+    table = verdicts.verdicts(table.assign(n_seeds=3))
+    text = verdicts.verdicts_in_words(table, pd.Series(["a", "b"]), what="AUROC")
     assert "AUROC, clear differences: a: +0.30 [0.20, 0.40]. " in text
     assert "1 of 2 comparisons cannot be told from noise (the largest: b: 0.10" in text
-    assert "nothing to compare" in detection.verdicts_in_words(
+    assert "nothing to compare" in verdicts.verdicts_in_words(
         table.iloc[:0], pd.Series([], dtype=object), what="AUROC"
     )
 
 
 def test_nothing_is_judged_from_one_seed():
     table = pd.DataFrame({"value": [0.3, 0.3], "low": [0.2, 0.2], "high": [0.4, 0.4]})
-    table = detection.verdicts(table.assign(n_seeds=[1, 2]))
-    assert table["verdict"].tolist() == [detection.ONE_SEED, HIGHER]
-    text = detection.verdicts_in_words(table, pd.Series(["a", "b"]), what="AUROC")
+    table = verdicts.verdicts(table.assign(n_seeds=[1, 2]))
+    assert table["verdict"].tolist() == [verdicts.ONE_SEED, HIGHER]
+    text = verdicts.verdicts_in_words(table, pd.Series(["a", "b"]), what="AUROC")
     assert "clear differences: b: +0.30 [0.20, 0.40]. 1 of 2 comparisons rest on one seed" in text
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from proxylab.pages.alignment_rows import differences, judged, seed_error
-from proxylab.pages.areas import HIGHER, NOISE
+from proxylab.pages.verdicts import HIGHER, NOISE
 from scipy.stats import t, ttest_1samp
 
 N_PROMPTS = 40

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from proxylab.conflict import gaussian_simulation, independence_level, threshold_table
-from proxylab.pages import areas, pooling
+from proxylab.pages import areas, pooling, verdicts
 from proxylab.pages.conflict_metrics import cells as conflict_detection
 from proxylab.pages.conflict_metrics import definitions as conflict_metrics
 from proxylab.pages.conflict_metrics import lengths as conflict_length
@@ -148,26 +148,26 @@ def test_verdicts_are_corrected_as_one_family():
             "high": [0.4, -0.2, 0.195, 0.12, np.nan, 0.0],
         }
     )
-    found = areas.with_verdicts(rows, 0.0)
+    found = verdicts.with_verdicts(rows, 0.0)
     assert found["verdict"].tolist() == [
-        areas.HIGHER,
-        areas.LOWER,
-        areas.NOT_AFTER_HOLM,  # z = 2.06 alone, times 3 more hypotheses
-        areas.NOISE,
-        areas.UNDEFINED,
-        areas.NOISE,  # no width and no difference
+        verdicts.HIGHER,
+        verdicts.LOWER,
+        verdicts.NOT_AFTER_HOLM,  # z = 2.06 alone, times 3 more hypotheses
+        verdicts.NOISE,
+        verdicts.UNDEFINED,
+        verdicts.NOISE,  # no width and no difference
     ]
     assert math.isnan(found["p"].iloc[4])
 
 
 def test_verdicts_of_no_rows():
     empty = pd.DataFrame(columns=["value", "low", "high"], dtype=float)
-    assert areas.with_verdicts(empty, 0.0)["verdict"].tolist() == []
+    assert verdicts.with_verdicts(empty, 0.0)["verdict"].tolist() == []
 
 
 def test_small_p_values_are_not_called_nought():
     p_values = pd.Series([0.0004, 0.25, np.nan])
-    assert areas.p_text(p_values) == ["< 0.001", "0.250", DASH]
+    assert verdicts.p_text(p_values) == ["< 0.001", "0.250", DASH]
 
 
 def test_muted_parts_are_grey_and_numbers_are_legible_on_every_colour():
@@ -306,8 +306,8 @@ def test_products_let_conflict_count_where_another_score_says_so():
 def test_better_worse_and_noise_are_told_apart(world):
     world()
     found = conflict_scores.metric_areas("cpu").set_index(["task", "metric"])
-    assert found.loc[("safety", "confidence"), "verdict"] == areas.LOWER
-    assert found.loc[("safety", "tau_distance"), "verdict"] == areas.NOISE  # the same numbers
+    assert found.loc[("safety", "confidence"), "verdict"] == verdicts.LOWER
+    assert found.loc[("safety", "tau_distance"), "verdict"] == verdicts.NOISE  # the same numbers
     text = conflict_scores.metrics_sentence("cpu").data
     assert "- Worse: " in text
     assert "Holm over 12 comparisons" in text  # 2 tasks x 6 scores
@@ -353,9 +353,9 @@ def test_shared_ignorance_is_rarer_more_frequent_or_noise(monkeypatch):
     both = found["what"] == "both wrong"
     monkeypatch.setattr(conflict_outcomes, "outcome_shares", lambda *_: found)
     assert "both wrong: noise (20 % → 20 %)" in conflict_outcomes.ignorance_sentence("cpu").data
-    found.loc[both, "verdict"] = areas.LOWER
+    found.loc[both, "verdict"] = verdicts.LOWER
     assert "both wrong: rarer" in conflict_outcomes.ignorance_sentence("cpu").data
-    found.loc[both, "verdict"] = areas.HIGHER
+    found.loc[both, "verdict"] = verdicts.HIGHER
     assert "both wrong: more frequent" in conflict_outcomes.ignorance_sentence("cpu").data
 
 

@@ -8,7 +8,6 @@ import pytest
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 from proxylab.evaluate import best_of_n_kl_bound
-from proxylab.pages.areas import HIGHER, LOWER, NOISE
 from proxylab.pages.overoptimisation import (
     bound,
     curves,
@@ -21,6 +20,7 @@ from proxylab.pages.overoptimisation import (
     sections,
     statement,
 )
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE
 from proxylab.results import MissingResults
 
 PROFILE = "cpu"

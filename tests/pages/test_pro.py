@@ -8,9 +8,8 @@ import pytest
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 from proxylab.pages import alignment_curves, alignment_rows, alignment_settings
-from proxylab.pages.ablations.detection import ONE_SEED
-from proxylab.pages.areas import HIGHER
 from proxylab.pages.pro import policies, quality, slopes, wins
+from proxylab.pages.verdicts import HIGHER, ONE_SEED
 from proxylab.results import MissingResults
 from proxylab.studies.alignment.arms import Arm
 

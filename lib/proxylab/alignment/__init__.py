@@ -16,7 +16,6 @@ from proxylab.alignment.align import (
 from proxylab.alignment.best_of_n import (
     BestOfNPolicy,
     BestOfNSettings,
-    kl_bound,
     train_best_of_n,
 )
 from proxylab.alignment.dpo import DPOSettings, train_dpo
@@ -71,7 +70,6 @@ __all__ = [
     "dpo_loss",
     "finite_problem",
     "implicit_reward",
-    "kl_bound",
     "merged",
     "pro_loss",
     "pro_total_loss",

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from proxylab.alignment.interface import Aligned, History, LanguageModelPolicy, Policy
 from proxylab.alignment.monitor import Monitor
 from proxylab.alignment.training import Progress
+from proxylab.evaluate import best_of_n_kl_bound
 from proxylab.policies.generation import Samples
 from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.ranked import score_groups
@@ -79,11 +80,6 @@ def chosen_among(drawn: Samples, proxy: RewardModel, n: int, choice: Choice) -> 
     return replace(drawn, **kept)
 
 
-def kl_bound(n: int) -> float:
-    """Largest KL of best-of-n from the reference, log n - (n - 1)/n, nats."""
-    return float(np.log(n) - (n - 1) / n)
-
-
 def measured_once(
     chooser: Policy, reference: LanguageModelPolicy, monitor: Monitor | None, facts: dict
 ) -> Aligned:
@@ -110,5 +106,5 @@ def train_best_of_n(
     """
     if progress:
         progress(f"best_of_n: the best of {settings.n} by {proxy.name}")
-    facts = {"n": settings.n, "kl_bound": kl_bound(settings.n)}
+    facts = {"n": settings.n, "kl_bound": float(best_of_n_kl_bound(settings.n)[0])}
     return measured_once(BestOfNPolicy(policy, proxy, settings.n), policy, monitor, facts)

@@ -5,7 +5,7 @@ same code: each takes its share of every batch (`shard`) and accelerate averages
 """
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 import torch
@@ -99,9 +99,3 @@ def trainable_copy(model: torch.nn.Module) -> torch.nn.Module:
     copied = copy.deepcopy(model).float().eval()
     copied.requires_grad_(True)
     return copied
-
-
-def mean(values: Iterable[float]) -> float:
-    """The mean of a few logged numbers."""
-    values = list(values)
-    return sum(values) / len(values)

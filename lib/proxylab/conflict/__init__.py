@@ -10,6 +10,7 @@ from proxylab.conflict.kendall import (
     corpus_kendall,
     kendall_table,
     kendall_tau_distance,
+    share_ordered_rightly,
 )
 from proxylab.conflict.logprob import LOGPROB_NORMALISATIONS, normalised_logprob
 from proxylab.conflict.pacs import MIN_SD, CorpusConflict, corpus_conflict, pacs, prompt_conflict
@@ -42,5 +43,6 @@ __all__ = [
     "pacs",
     "prompt_conflict",
     "released_levels",
+    "share_ordered_rightly",
     "threshold_table",
 ]

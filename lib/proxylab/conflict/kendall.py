@@ -81,6 +81,17 @@ def corpus_kendall(proxy_reward, policy_logprob) -> CorpusKendall:
     )
 
 
+def share_ordered_rightly(table: pd.DataFrame) -> np.ndarray:
+    """Share of the comparisons that a judge orders as the truth does `(n_prompts,)`.
+
+    A tie of the judge is wrong; completions of equal truth are no comparison. NaN without any.
+    Arguments: `table` as `kendall_table(judge, truth)` gives it.
+    """
+    return _ratio(
+        table["concordant"].to_numpy(), (table["n_pairs"] - table["tied_logprob"]).to_numpy()
+    )
+
+
 def _count_pairs(reward: np.ndarray, logprob: np.ndarray) -> dict[str, np.ndarray]:
     """Counts of pairs by kind, each `(n_prompts,)` of int."""
     n_defined = np.sum(~np.isnan(reward), axis=1)

@@ -14,10 +14,10 @@ import pandas as pd
 from scipy.stats import norm, t
 
 from proxylab.accuracy import MIXED
-from proxylab.pages.ablations.detection import ENOUGH_SEEDS, verdicts
-from proxylab.pages.areas import LEVEL, standard_scores
+from proxylab.pages.areas import LEVEL
 from proxylab.pages.redraws import UNIT, limits, mean_draws, nested_counts
 from proxylab.pages.reward_models import SHORT, SUBSETS
+from proxylab.pages.verdicts import ENOUGH_SEEDS, standard_scores, verdicts
 from proxylab.results import MissingResults, load_runs
 from proxylab.studies.data import WORLD
 

@@ -1,28 +1,18 @@
-"""Contrasts that the conflict pages share: areas under the ROC curve, gaps, verdicts after Holm.
+"""Contrasts that the conflict pages share: areas under the ROC curve, and gaps.
 
-Every interval redraws seeds, then the units of a seed. A p-value is read off the width of such an
-interval (normal approximation), so it is as coarse as the number of seeds is small. Left out: how
-the results are shown.
+Every interval redraws seeds, then the units of a seed. Left out: what a contrast comes to
+(`verdicts`), and how it is shown.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from proxylab.pages.pooling import SEED, pooled_mean
-from proxylab.stats import Interval, auroc, auroc_over_seeds, holm
+from proxylab.stats import Interval, auroc, auroc_over_seeds
 from proxylab.stats.intervals import percentile_interval, undefined_interval
-from proxylab.tables import number
 
 N_RESAMPLES = 500
 LEVEL = 0.95
-HIGHER, LOWER, NOT_AFTER_HOLM, NOISE, UNDEFINED = (
-    "higher",
-    "lower",
-    "clear alone, not after Holm",
-    "noise",
-    "undefined",
-)
 
 
 def area(frame: pd.DataFrame, score: str, *, positive: str = "wrong") -> Interval:
@@ -106,40 +96,3 @@ def _influence(part: pd.DataFrame, value: str, flag: str, rest: bool) -> pd.Data
 def as_row(found: Interval) -> dict[str, float]:
     """An interval as the columns value, low, high, n."""
     return {"value": found.estimate, "low": found.low, "high": found.high, "n": found.n}
-
-
-def standard_scores(rows: pd.DataFrame, null: float) -> np.ndarray:
-    """How many standard errors each value lies from the null value `(n_rows,)`, never negative.
-
-    The standard error is that of a normal with the interval's width; without width, 0 or infinite.
-    """
-    distance = (rows["value"] - null).abs()
-    se = (rows["high"] - rows["low"]) / (2 * norm.ppf((1 + LEVEL) / 2))
-    return np.divide(distance, se, out=np.where(distance > 0, np.inf, 0.0), where=se > 0)
-
-
-def with_verdicts(
-    rows: pd.DataFrame, null: float, *, p_values: np.ndarray | None = None
-) -> pd.DataFrame:
-    """`rows` (value, low, high) with Holm-adjusted `p` and a `verdict` against the null value.
-
-    The rows are one family. A row of no width at the null itself cannot differ from it: noise.
-    Arguments: `p_values` `(n_rows,)` before the correction; by default of a normal distribution.
-    """
-    undefined = rows[["value", "low", "high"]].isna().any(axis=1)
-    if p_values is None:
-        p_values = 2 * norm.sf(standard_scores(rows, null))
-    p = holm(np.where(undefined, np.nan, p_values))
-    outside = ~undefined & ((rows["low"] > null) | (rows["high"] < null))
-    kept = outside & (p < 1 - LEVEL)
-    verdict = np.select(
-        [undefined, kept & (rows["value"] > null), kept, outside],
-        [UNDEFINED, HIGHER, LOWER, NOT_AFTER_HOLM],
-        default=NOISE,
-    )
-    return rows.assign(p=p, verdict=verdict)
-
-
-def p_text(p_values: pd.Series) -> list[str]:
-    """P-values with three decimals; '< 0.001' below that, a dash where there was no test."""
-    return ["< 0.001" if p < 0.001 else number(p, 3) for p in p_values]

@@ -14,6 +14,7 @@ from proxylab.conflict import (
     kendall_tau_distance,
     normalised_logprob,
     prompt_conflict,
+    share_ordered_rightly,
 )
 from proxylab.conflict.arrays import paired_samples, prompt_mean
 from proxylab.policies.reweighting import (
@@ -167,13 +168,6 @@ def _expectation(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Mean of the values under the weights `(n_prompts,)`, NaN without a completion."""
     empty = np.isnan(weights).all(axis=1)
     return np.where(empty, np.nan, np.nansum(weights * values, axis=1))
-
-
-def share_ordered_rightly(order: pd.DataFrame) -> np.ndarray:
-    """Share of comparisons of different truth (second argument of the table) ordered rightly."""
-    decided = (order["n_pairs"] - order["tied_logprob"]).to_numpy()
-    blank = np.full(len(order), np.nan)
-    return np.divide(order["concordant"].to_numpy(), decided, out=blank, where=decided > 0)
 
 
 def _grid(groups: list[RankedGroup]) -> tuple[np.ndarray, np.ndarray]:

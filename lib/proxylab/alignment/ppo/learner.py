@@ -4,13 +4,15 @@ The numbers in the comments are those of the table in `proxylab.alignment.ppo.de
 process holds all rollouts and passes its share of each minibatch through the models.
 """
 
+from statistics import fmean
+
 import numpy as np
 import torch
 from accelerate import Accelerator
 
 from proxylab.alignment.interface import LanguageModelPolicy
 from proxylab.alignment.lora import merged, with_lora
-from proxylab.alignment.optimisation import Stepper, make_accelerator, mean, shard, trainable_copy
+from proxylab.alignment.optimisation import Stepper, make_accelerator, shard, trainable_copy
 from proxylab.alignment.ppo.advantages import (
     advantages_and_returns,
     explained_variance,
@@ -80,7 +82,7 @@ class Learner:
         mask = experience.batch.is_response
         variance = explained_variance(experience.values[mask], returns[mask])
         return {
-            **{name: mean(step[name] for step in steps) for name in steps[0]},
+            **{name: fmean(step[name] for step in steps) for name in steps[0]},
             **facts,
             "explained_variance": variance,
         }
@@ -126,7 +128,7 @@ class Learner:
         for _ in range(self.settings.inner_epochs):
             passed = [self._update(experience, advantages, returns, rows) for rows in minibatches]
             steps += passed
-            if limit and mean(step["approximate_kl"] for step in passed) > limit:
+            if limit and fmean(step["approximate_kl"] for step in passed) > limit:
                 break  # detail 16
             minibatches = self._partition(rng)
         return steps
@@ -221,13 +223,13 @@ def _rollout_facts(rollouts: list[Rollout], experience: Experience, beta: float)
     n, n_tokens = len(rollouts), int(experience.batch.is_response.sum())
     kl = float(experience.divergence.sum()) / n
     return {
-        "reward": mean(rollout.score for rollout in rollouts),
+        "reward": fmean(rollout.score for rollout in rollouts),
         "objective": float(experience.score.mean()) - beta * kl,
         "kl": kl,
         "kl_log_ratio": float(experience.log_ratio.sum()) / n,
         "entropy": float(experience.entropy.sum()) / n_tokens,
         "n_tokens": n_tokens / n,
-        "share_finished": mean(float(rollout.finished) for rollout in rollouts),
+        "share_finished": fmean(float(rollout.finished) for rollout in rollouts),
         "beta": beta,
-        "gold": mean(rollout.gold for rollout in rollouts),
+        "gold": fmean(rollout.gold for rollout in rollouts),
     }

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.ablations.detection import changes, detection, measured, verdicts_in_words
+from proxylab.pages.ablations.detection import changes, detection, measured
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import verdicts_in_words
 from proxylab.plots import publish
 from proxylab.plots.maps import forest_panels
 from proxylab.tables import DASH, joined, number, show_table

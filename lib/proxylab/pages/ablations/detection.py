@@ -10,17 +10,15 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM, with_verdicts
 from proxylab.pages.redraws import Redraws, area_draws, limits
+from proxylab.pages.verdicts import ENOUGH_SEEDS, verdicts
 from proxylab.results import gather
-from proxylab.tables import escaped, number, with_interval
+from proxylab.tables import escaped
 
 NOTEBOOK = "measure_conflict"
 CONFLICT, TAU = "conflict_sum", "tau_distance"
 TASKS = ("safety", "helpfulness", "questions")
 POLICY_TAUGHT, PROXY_TAUGHT = ("both", "policy only"), ("both", "proxy only")
-ENOUGH_SEEDS = 5
-ONE_SEED = "one seed"  # the verdict where nothing is known of how much seeds differ
 TAUGHT = {True: "policy taught the topic", False: "policy not taught the topic"}
 
 
@@ -73,62 +71,6 @@ def changes(areas: pd.DataFrame, base: pd.Series, keys: list[str]) -> pd.DataFra
     ]
     columns = [*keys, "value", "low", "high", "n_seeds", "base"]
     return verdicts(pd.DataFrame(found, columns=columns))
-
-
-def verdicts(
-    table: pd.DataFrame, *, null: float = 0.0, p_values: np.ndarray | None = None
-) -> pd.DataFrame:
-    """Rows (value, low, high, n_seeds) with Holm's correction over all, and what each comes to.
-
-    A row of one seed is not judged: its verdict is ONE_SEED, whatever its interval.
-    """
-    limits = table.astype({"value": float, "low": float, "high": float})
-    judged = with_verdicts(limits, null, p_values=p_values)
-    judged.loc[judged["n_seeds"] < 2, "verdict"] = ONE_SEED
-    return judged
-
-
-def verdicts_in_words(
-    table: pd.DataFrame,
-    names: pd.Series,
-    *,
-    what: str,
-    scale: int = 1,
-    n_family: int | None = None,
-) -> str:
-    """Clear differences one by one; of those inside the noise their number and the largest.
-
-    Arguments: `table` as `verdicts` gives it, or part of it; `names` one a row; `scale` 100 for
-    points; `n_family` how many comparisons Holm's correction was over, if not the table's.
-    """
-    if table.empty:
-        return f"{what}: nothing to compare yet."
-    clear = table["verdict"].isin([HIGHER, LOWER])
-    listed = [
-        f"{escaped(names[i])}: {signed(scale * row.value)} "
-        f"[{number(scale * row.low)}, {number(scale * row.high)}]"
-        for i, row in zip(table.index[clear], table[clear].itertuples(), strict=True)
-    ]
-    said = f"{what}, clear differences: {'; '.join(listed)}. " if listed else f"{what}: "
-    single = int((table["verdict"] == ONE_SEED).sum())
-    if single:
-        said += f"{single} of {len(table)} comparisons rest on one seed and are not judged. "
-    rest = table[~clear & (table["verdict"] != ONE_SEED)].dropna(subset="value")
-    if len(rest):
-        widest = rest.loc[rest["value"].abs().idxmax()]
-        text = with_interval(*(scale * widest[["value", "low", "high"]]))
-        near = int((rest["verdict"] == NOT_AFTER_HOLM).sum())
-        alone = f"; {near} of them would be clear alone" if near else ""
-        said += (
-            f"{len(rest)} of {len(table)} comparisons cannot be told from noise{alone} (the "
-            f"largest: {escaped(names[widest.name])}: {text}). "
-        )
-    return f"{said}Holm's correction is over {n_family or len(table)}."
-
-
-def signed(value: float) -> str:
-    """A number with its sign."""
-    return f"+{number(value)}" if value > 0 else number(value)
 
 
 def few_seeds(rows: pd.DataFrame) -> list[str]:

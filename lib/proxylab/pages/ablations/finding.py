@@ -12,15 +12,13 @@ from IPython.display import Markdown
 
 from proxylab.pages.ablations.detection import (
     CONFLICT,
-    ONE_SEED,
     TAUGHT,
     changes,
     detection,
     few_seeds,
     measured,
-    verdicts,
 )
-from proxylab.pages.areas import HIGHER, LOWER
+from proxylab.pages.verdicts import HIGHER, LOWER, ONE_SEED, verdicts
 from proxylab.stats import auroc
 from proxylab.tables import escaped, joined, with_interval
 

@@ -17,14 +17,18 @@ from proxylab.pages.ablations.detection import (
     few_seeds,
     in_task_order,
     measured,
+)
+from proxylab.pages.ablations.variants import CONFLICT as BY_CONFLICT
+from proxylab.pages.ablations.variants import MEASURES, RANDOM, USUAL, gains, mean_gains
+from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import (
+    HIGHER,
+    LOWER,
+    NOT_AFTER_HOLM,
     signed,
     verdicts,
     verdicts_in_words,
 )
-from proxylab.pages.ablations.variants import CONFLICT as BY_CONFLICT
-from proxylab.pages.ablations.variants import MEASURES, RANDOM, USUAL, gains, mean_gains
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM
-from proxylab.pages.pooling import seeds_in_words
 from proxylab.plots import publish
 from proxylab.plots.maps import points_over_curves, square_map
 from proxylab.results import load_runs

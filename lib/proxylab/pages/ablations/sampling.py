@@ -20,9 +20,9 @@ from proxylab.pages.ablations.detection import (
     few_seeds,
     in_task_order,
     measured,
-    verdicts_in_words,
 )
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import verdicts_in_words
 from proxylab.plots import curves, publish
 from proxylab.plots.style import GREY
 from proxylab.tables import joined, number, show_table

@@ -12,9 +12,10 @@ from IPython.display import Markdown
 
 from proxylab.conflict import RELEASED_THRESHOLDS
 from proxylab.conflict.thresholds import RELEASED_SAMPLES
-from proxylab.pages.ablations.detection import CONFLICT, measured, verdicts, verdicts_in_words
+from proxylab.pages.ablations.detection import CONFLICT, measured
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.redraws import Redraws, limits, mean_draws
+from proxylab.pages.verdicts import verdicts, verdicts_in_words
 from proxylab.plots import publish
 from proxylab.plots.maps import marked_curves
 from proxylab.plots.style import GREY

@@ -10,9 +10,10 @@ from functools import cache
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.ablations.detection import few_seeds, in_task_order, verdicts, verdicts_in_words
+from proxylab.pages.ablations.detection import few_seeds, in_task_order
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.redraws import UNIT, Redraws, limits, mean_draws
+from proxylab.pages.verdicts import verdicts, verdicts_in_words
 from proxylab.parameters import defaults_of
 from proxylab.plots import publish
 from proxylab.plots.maps import forest_panels

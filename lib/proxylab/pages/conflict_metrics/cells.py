@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.areas import (
+from proxylab.pages.areas import area, as_row
+from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
+from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import (
     HIGHER,
     LOWER,
     NOISE,
     NOT_AFTER_HOLM,
     UNDEFINED,
-    area,
-    as_row,
     p_text,
     with_verdicts,
 )
-from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
-from proxylab.pages.pooling import seeds_in_words
 from proxylab.plots import forest, publish
 from proxylab.tables import joined, number, show_table
 from proxylab.world import lexicon

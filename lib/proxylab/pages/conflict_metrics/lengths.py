@@ -9,18 +9,10 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.conflict import LOGPROB_NORMALISATIONS
-from proxylab.pages.areas import (
-    HIGHER,
-    LOWER,
-    NOISE,
-    NOT_AFTER_HOLM,
-    area,
-    area_contrast,
-    as_row,
-    with_verdicts,
-)
+from proxylab.pages.areas import area, area_contrast, as_row
 from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
 from proxylab.pages.pooling import pooled_mean, seeds_in_words
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, with_verdicts
 from proxylab.tables import DASH, interval_text, joined, number, show_table
 
 KINDS = {

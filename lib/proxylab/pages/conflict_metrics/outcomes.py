@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.areas import HIGHER, LOWER, as_row, gap, with_verdicts
+from proxylab.pages.areas import as_row, gap
 from proxylab.pages.conflict_metrics.scores import CONFLICT, prompts, tasks_of
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import HIGHER, LOWER, with_verdicts
 from proxylab.plots import publish, stacked_shares
 from proxylab.results import MissingResults
 from proxylab.studies.conflict_theory import SELECTED_SHARE

@@ -11,17 +11,9 @@ import pandas as pd
 from IPython.display import Markdown
 from sklearn.linear_model import LogisticRegression
 
-from proxylab.pages.areas import (
-    HIGHER,
-    LOWER,
-    NOISE,
-    NOT_AFTER_HOLM,
-    area,
-    area_contrast,
-    as_row,
-    with_verdicts,
-)
+from proxylab.pages.areas import area, area_contrast, as_row
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, with_verdicts
 from proxylab.results import gather
 from proxylab.tables import joined, number, show_table
 

@@ -11,21 +11,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.conflict import LOGPROB_NORMALISATIONS
-from proxylab.pages.areas import (
-    HIGHER,
-    LOWER,
-    NOISE,
-    NOT_AFTER_HOLM,
-    area_contrast,
-    as_row,
-    gap,
-    p_text,
-    with_verdicts,
-)
+from proxylab.pages.areas import area_contrast, as_row, gap
 from proxylab.pages.conflict_metrics.lengths import KINDS
 from proxylab.pages.conflict_metrics.scores import NOTEBOOK
 from proxylab.pages.pooling import pooled_mean, seeds_in_words
 from proxylab.pages.reward_models import SHORT
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, p_text, with_verdicts
 from proxylab.results import gather
 from proxylab.stats import Interval
 from proxylab.tables import interval_text, joined, number, show_table

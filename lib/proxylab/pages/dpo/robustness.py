@@ -11,9 +11,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.alignment_rows import cells, differences, estimates, judged
-from proxylab.pages.areas import p_text
 from proxylab.pages.dpo.policies import COMPARISONS, EQUAL, HELPS, policy_rows, sizes_of
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import p_text
 from proxylab.plots import publish
 from proxylab.plots.maps import forest_panels
 from proxylab.studies.alignment.evaluation import AS_ASKED

@@ -10,13 +10,20 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.accuracy import MIXED
-from proxylab.pages.ablations.detection import ONE_SEED, signed, verdicts_in_words
 from proxylab.pages.alignment_rows import seeds_caution, short_subset
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM, UNDEFINED
 from proxylab.pages.dpo.held_out import RIGHT, follow_differences
 from proxylab.pages.dpo.policies import EQUAL, FEWER, HELPS, policy_rows, sizes_of
 from proxylab.pages.dpo.quality import gains
 from proxylab.pages.dpo.robustness import ALL_WORDINGS, LEFT_OUT, TRAINED, drops, shifts
+from proxylab.pages.verdicts import (
+    HIGHER,
+    LOWER,
+    NOT_AFTER_HOLM,
+    ONE_SEED,
+    UNDEFINED,
+    signed,
+    verdicts_in_words,
+)
 from proxylab.results import MissingResults
 from proxylab.tables import number
 

@@ -3,11 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from proxylab.pages.ablations.detection import ONE_SEED
 from proxylab.pages.alignment_rows import seeds_caution
-from proxylab.pages.areas import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, UNDEFINED
 from proxylab.pages.overoptimisation.curves import END, FALL, RISE, is_overoptimised
 from proxylab.pages.overoptimisation.rows import CURVE, method_label
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, ONE_SEED, UNDEFINED
 from proxylab.tables import number, with_interval
 
 OVER, HIGHEST = "over-optimised", "highest at the end"

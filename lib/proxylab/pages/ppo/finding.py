@@ -3,12 +3,11 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.ablations.detection import ONE_SEED
 from proxylab.pages.alignment_rows import GOOD, POOR, seeds_caution
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM
 from proxylab.pages.ppo.outcomes import contrasts, win_rows
 from proxylab.pages.ppo.rows import START_NAME, arms_by_seed, policy_name, ppo_rows
 from proxylab.pages.ppo.training import ALPHA, RULERS, rank_rows
+from proxylab.pages.verdicts import HIGHER, LOWER, NOT_AFTER_HOLM, ONE_SEED
 from proxylab.results import MissingResults
 from proxylab.tables import joined, number
 

@@ -21,7 +21,6 @@ from proxylab.pages.alignment_rows import (
     short_subset,
     with_mixed,
 )
-from proxylab.pages.areas import p_text
 from proxylab.pages.pooling import N_RESAMPLES, SEED, seeds_in_words
 from proxylab.pages.ppo.rows import (
     COMPLETIONS,
@@ -32,6 +31,7 @@ from proxylab.pages.ppo.rows import (
     policy_name,
     ppo_rows,
 )
+from proxylab.pages.verdicts import p_text
 from proxylab.paper_values import paper_table
 from proxylab.tables import DASH, joined, number, show_table
 

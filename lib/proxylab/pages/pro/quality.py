@@ -7,7 +7,6 @@ from IPython.display import Markdown
 
 from proxylab.accuracy import MIXED
 from proxylab.pages import alignment_curves
-from proxylab.pages.ablations.detection import verdicts_in_words
 from proxylab.pages.alignment_rows import (
     PROXIES,
     by_set,
@@ -21,6 +20,7 @@ from proxylab.pages.alignment_rows import (
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.pro.policies import START_NAME, policy_rows
 from proxylab.pages.pro.wins import GOOD_LESS_POOR
+from proxylab.pages.verdicts import verdicts_in_words
 from proxylab.tables import joined, number, show_table
 
 

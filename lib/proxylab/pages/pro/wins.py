@@ -11,7 +11,6 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.evaluate import win_tie_lose_table
-from proxylab.pages.ablations.detection import verdicts_in_words
 from proxylab.pages.alignment_rows import (
     GOOD,
     POOR,
@@ -24,9 +23,9 @@ from proxylab.pages.alignment_rows import (
     subsets_of,
     with_mixed,
 )
-from proxylab.pages.areas import p_text
 from proxylab.pages.pooling import N_RESAMPLES, SEED, seeds_in_words
 from proxylab.pages.pro.policies import paper_claim, policy_rows
+from proxylab.pages.verdicts import p_text, verdicts_in_words
 from proxylab.plots import publish, stacked_shares
 from proxylab.tables import joined, number, show_table
 

@@ -9,7 +9,6 @@ from functools import cache
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.ablations.detection import ONE_SEED
 from proxylab.pages.alignment_rows import (
     ALGORITHMS,
     PROXIES,
@@ -22,9 +21,9 @@ from proxylab.pages.alignment_rows import (
     judged,
     seeds_caution,
 )
-from proxylab.pages.areas import HIGHER, LOWER, NOT_AFTER_HOLM, p_text
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.ppo.rows import none_named
+from proxylab.pages.verdicts import HIGHER, LOWER, NOT_AFTER_HOLM, ONE_SEED, p_text
 from proxylab.plots import forest, publish
 from proxylab.results import MissingResults
 from proxylab.studies.alignment.arms import STANDARD

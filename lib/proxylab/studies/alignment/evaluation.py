@@ -9,12 +9,11 @@ import pandas as pd
 from proxylab.accuracy import score_pairs
 from proxylab.alignment.interface import LanguageModelPolicy, Policy
 from proxylab.alignment.monitor import divergence_and_entropy
-from proxylab.conflict import kendall_table
+from proxylab.conflict import kendall_table, share_ordered_rightly
 from proxylab.evaluate import win_tie_lose
 from proxylab.policies.generation import Samples
 from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.ranked import score_groups
-from proxylab.shf_cas.evaluate import share_ordered_rightly
 from proxylab.studies.alignment.choosing import (
     candidate_rewards,
     choice_prompts,
