@@ -18,6 +18,7 @@ from .book import CONFIG, Book
 from .cells import notebook_findings
 from .findings import Finding, SiteError
 from .notebook import read_source, split_front_matter
+from .outputs import markdown_outputs, notebooks_shown, with_outputs
 from .pandoc import parse
 
 THEME = "theme"
@@ -46,6 +47,7 @@ def stage(project: Path, executed: Path, folder: Path, book: Book) -> Staged:
         target = folder / source
         if not source.endswith(".ipynb"):
             _copy(project / source, target)
+            findings += _show_outputs(target, source, project, executed)
             continue
         copy = executed / Path(source).name
         if not copy.is_file():
@@ -59,6 +61,24 @@ def stage(project: Path, executed: Path, folder: Path, book: Book) -> Staged:
         raise SiteError("executed pages cannot be shown:", findings)
     _copy_linked(project, folder, book)
     return Staged(folder, tuple(missing))
+
+
+def _show_outputs(page: Path, source: str, project: Path, executed: Path) -> list[Finding]:
+    """Put the outputs of the notebooks that a Markdown page names into its staged copy."""
+    text, findings = page.read_text(encoding="utf-8"), []
+
+    def markdown_of(name: str) -> str:
+        copy = executed / Path(name).name
+        if not copy.is_file():
+            return _not_computed(name, copy)
+        findings.extend(notebook_findings(nbformat.read(copy, as_version=4), name))
+        return markdown_outputs(copy)
+
+    for name in notebooks_shown(text):
+        if not (project / name).is_file():
+            findings.append(Finding(source, "outputs of", f"{name!r} does not exist"))
+    page.write_text(with_outputs(text, source, markdown_of), encoding="utf-8")
+    return findings
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -81,17 +101,22 @@ def _placeholder(bare: Path, source: str, copy: Path) -> nbformat.NotebookNode:
     """A page for a notebook that has not been run: its own title, and what to run."""
     meta, _ = _front_matter(bare)
     title = str(meta.get("title") or bare.stem.replace("_", " ").capitalize())
+    text = _not_computed(source, copy)
+    front = nbformat.v4.new_raw_cell(f"---\ntitle: {json.dumps(title)}\n---")
+    notebook = nbformat.v4.new_notebook(cells=[front, nbformat.v4.new_markdown_cell(text)])
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    return notebook
+
+
+def _not_computed(source: str, copy: Path) -> str:
+    """A callout in place of what a notebook would show."""
     shown = "/".join(copy.parts[-3:])
-    text = (
+    return (
         '::: {.callout-warning title="Not computed yet"}\n'
         f"This page shows the results of `{source}`, and that notebook has not been run. "
         f"`make site` runs it and everything it needs; to run it alone:\n\n"
         f"```bash\npapermill {source} {shown}\n```\n:::\n"
     )
-    front = nbformat.v4.new_raw_cell(f"---\ntitle: {json.dumps(title)}\n---")
-    notebook = nbformat.v4.new_notebook(cells=[front, nbformat.v4.new_markdown_cell(text)])
-    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    return notebook
 
 
 def _front_matter(bare: Path) -> tuple[dict, str]:
