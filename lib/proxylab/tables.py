@@ -71,21 +71,29 @@ def joined(
 
 
 def markdown_table(
-    frame: pd.DataFrame, *, names: Mapping[str, str] | None = None, text: Sequence[str] = ()
+    frame: pd.DataFrame,
+    *,
+    names: Mapping[str, str] | None = None,
+    text: Sequence[str] = (),
+    markdown: Sequence[str] = (),
+    widths: Mapping[str, int] | None = None,
 ) -> str:
     """A pipe table of `frame`: columns in `text` to the left and escaped, the rest to the right.
 
-    Arguments: `names` gives columns the headings that readers see.
+    Arguments: `names` gives columns the headings that readers see; columns in `markdown` stand to
+    the left as they are; `widths` are the columns' shares of a table that is too wide for its page.
     """
     shown = [(names or {}).get(name, str(name)) for name in frame.columns]
     headings = [html.escape(heading).replace("|", "&#124;") for heading in shown]
-    left = [name in text for name in frame.columns]
-    lines = ["| " + " | ".join(headings) + " |"]
-    lines.append("|" + "|".join(":--" if is_left else "--:" for is_left in left) + "|")
+    rules = [
+        _rule(name in text or name in markdown, (widths or {}).get(name, 3))
+        for name in frame.columns
+    ]
+    lines = ["| " + " | ".join(headings) + " |", "|" + "|".join(rules) + "|"]
     for row in frame.itertuples(index=False):
         cells = [
-            escaped(value) if is_left else _cell(value)
-            for value, is_left in zip(row, left, strict=True)
+            escaped(value) if name in text else _cell(value)
+            for value, name in zip(row, frame.columns, strict=True)
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -102,6 +110,12 @@ def show_table(
     """A captioned table that `@tbl-...` can refer to; `label` is without the `tbl-`."""
     table = markdown_table(frame, names=names, text=text)
     return Markdown(f"{table}\n\n: {caption} {{#tbl-{label}}}\n")
+
+
+def _rule(left: bool, width: int) -> str:
+    """The mark below a heading; pandoc reads the column's alignment and share off it."""
+    dashes = "-" * (width - 1)
+    return f":{dashes}" if left else f"{dashes}:"
 
 
 def _cell(value: object) -> str:
