@@ -1,13 +1,29 @@
 """Each way a reward model can be wrong, with a model that is wrong in that way."""
 
+import copy
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from proxylab.alignment.interface import LanguageModelPolicy
+from proxylab.preferences.schema import Problem, ReadReport
+from proxylab.rewards.cache import CachedReward
 from proxylab.rewards.classifier import SequenceClassifierReward
+from proxylab.rewards.classifier_ranker import ClassifierRanker, RankerCard
+from proxylab.rewards.implicit import ImplicitReward
 from proxylab.rewards.interface import CallableReward
 from proxylab.rewards.nulls import LongestReward, RandomReward
-from proxylab.rewards.self_test import RewardModelSelfTestError, self_test
+from proxylab.rewards.pairwise import CallableRanker, RankerReward
+from proxylab.rewards.score_files import ScoreFile
+from proxylab.rewards.self_test import (
+    RewardModelSelfTestError,
+    checks_table,
+    run_checks,
+    self_test,
+)
+from proxylab.rewards.self_tests.models import weight_cosine
 from transformers import AutoModelForSequenceClassification
 
 CHAT = "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} <eos> {% endfor %}"
@@ -22,7 +38,8 @@ def failures(model, pairs):
 def test_a_trained_model_passes_every_check(trained, held_out):
     checks = self_test(SequenceClassifierReward.load(trained[0]), pairs=held_out)
     assert [check.name for check in checks] == [
-        *("head", "template", "finite", "determinism", "batch invariance", "orientation")
+        *("head", "template", "padding", "finite", "determinism"),
+        *("batch invariance", "range", "orientation"),
     ]
 
 
@@ -106,6 +123,284 @@ def test_the_message_names_the_model_and_every_failed_check(held_out):
 
     with pytest.raises(RewardModelSelfTestError, match=r"'wrong'(.|\n)*determinism(.|\n)*orien"):
         self_test(CallableReward("wrong", wrong), pairs=held_out)
+
+
+def details(model, pairs):
+    return {check.name: check.detail for check in run_checks(model, pairs=pairs)}
+
+
+def test_dropout_left_on_fails(trained, held_out):
+    reward = SequenceClassifierReward.load(trained[0])
+    reward.model.config.hidden_dropout = 0.5
+    for module in reward.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    reward.model.train()
+    assert "scores changed on repeat" in failures(reward, held_out)["determinism"]
+
+
+def test_a_tokenizer_without_any_padding_or_end_token_is_not_asked(trained, held_out):
+    reward = SequenceClassifierReward.load(trained[0])
+    reward.tokenizer.pad_token = None
+    found = failures(reward, held_out)
+    assert list(found) == ["padding"]
+    assert "pads with None, the model reads past 0" in found["padding"]
+
+
+def test_the_end_token_as_padding_is_no_matter_where_no_text_ends_in_it(
+    trained, tokenizer, held_out
+):
+    bare = copy.deepcopy(tokenizer)
+    bare.pad_token = None
+    bare.init_kwargs.pop("pad_token")
+    model = AutoModelForSequenceClassification.from_pretrained(trained[0])
+    reward = SequenceClassifierReward(model, bare, name="foreign")
+    assert details(reward, held_out)["padding"] == "with the end token, in which no text ends"
+    reward = SequenceClassifierReward(model, bare, name="foreign", append_eos=True)
+    assert "nothing says which token pads" in failures(reward, held_out)["padding"]
+
+
+def test_the_range_is_told_and_a_constant_fails(held_out):
+    good = CallableReward("good", lambda p, r: np.array(["good" in text for text in r]) * 4.0)
+    # Half the texts score 4, half 0: the standard deviation is 2.
+    assert details(good, held_out)["range"] == "0 to 4, sd 2, on 128 texts"
+    flat = CallableReward("flat", lambda p, r: np.full(len(r), 0.5))
+    assert failures(flat, held_out) == {"range": "all 128 texts score 0.5: a constant"}
+    assert details(flat, held_out)["orientation"] == "cannot be told: all 64 pairs are tied"
+
+
+def test_what_cannot_be_told_from_chance_is_said(held_out):
+    right = {text: i < 40 for i, text in enumerate(held_out.chosen)}
+    model = CallableReward("m", lambda p, r: np.array([2.0 * right.get(t, 0.5) for t in r]))
+    # 40 of 64 right: the one-sided binomial p is 0.030, above 0.01; 42 right would have 0.0084.
+    expected = "cannot be told from chance on 64 pairs: 40 right"
+    assert details(model, held_out)["orientation"] == expected
+    right |= dict.fromkeys(held_out.chosen[40:42], True)
+    assert details(model, held_out)["orientation"] == "42 of 64 untied pairs right"
+
+
+def test_a_cache_is_looked_behind(held_out, tmp_path):
+    rng = np.random.default_rng(0)
+    noisy = CallableReward("noisy", lambda p, r: rng.normal(size=len(r)), fingerprint="f")
+    assert "determinism" in failures(CachedReward(noisy, tmp_path), held_out)
+
+
+def test_the_table_and_the_error_hold_every_check(held_out):
+    flat = CallableReward("flat", lambda p, r: np.zeros(len(r)))
+    table = checks_table(run_checks(flat, pairs=held_out))
+    assert table.columns.tolist() == ["name", "passed", "detail"]
+    assert table.name[~table.passed].tolist() == ["range"]
+    with pytest.raises(RewardModelSelfTestError) as caught:
+        self_test(flat, pairs=held_out)
+    assert [check.name for check in caught.value.checks] == table.name.tolist()
+
+
+@pytest.fixture(scope="module")
+def two_policies(language_model, pairs):
+    """A policy tuned by DPO from its reference, and the reference."""
+    from proxylab.alignment.dpo import DPOSettings, train_dpo
+
+    reference = LanguageModelPolicy.load(language_model, name="reference")
+    settings = DPOSettings(epochs=2, optimiser={"learning_rate": 3e-3})
+    return train_dpo(reference, pairs, settings).policy, reference
+
+
+def test_an_implicit_reward_passes_and_swapped_it_fails(two_policies, held_out):
+    policy, reference = two_policies
+    checks = self_test(ImplicitReward(policy, reference), pairs=held_out)
+    assert [check.name for check in checks] == [
+        *("head", "template", "vocabulary", "same base", "two models"),
+        *("finite", "determinism", "batch invariance", "range", "orientation"),
+    ]
+    found = failures(ImplicitReward(reference, policy), held_out)
+    assert list(found) == ["orientation"]
+    assert "policy and reference may have been swapped" in found["orientation"]
+
+
+def test_the_reference_given_twice_fails(two_policies, held_out):
+    _, reference = two_policies
+    found = failures(ImplicitReward(reference, reference), held_out)
+    assert list(found) == ["two models", "range"]
+    assert "every reward is 0" in found["two models"]
+
+
+def other_model(side, **changes):
+    """A freshly drawn model of the same kind, or of another size."""
+    config = copy.deepcopy(side.model.config)
+    for key, value in changes.items():
+        setattr(config, key, value)
+    torch.manual_seed(99)
+    return LanguageModelPolicy(type(side.model)(config), side.tokenizer, "other")
+
+
+def test_a_reference_that_is_not_the_policys_base_fails(two_policies, held_out):
+    policy, reference = two_policies
+    apart = failures(ImplicitReward(policy, other_model(reference)), held_out)
+    assert "as of models trained apart" in apart["same base"]
+    wider = other_model(reference, intermediate_size=48)
+    found = failures(ImplicitReward(policy, wider), held_out)
+    # Both matrices of the feed-forward block and the bias between them, under either name's shape.
+    assert "gpt_neox and gpt_neox, 6 weights of another name or shape" in found["same base"]
+
+
+def test_weight_cosine_by_hand():
+    one, other = (torch.nn.Linear(2, 1) for _ in range(2))
+    one.weight.data, other.weight.data = torch.tensor([[3.0, 4.0]]), torch.tensor([[4.0, 3.0]])
+    assert weight_cosine(one, other) == pytest.approx(24 / 25)
+
+
+def test_another_vocabulary_stops_the_test_before_scoring(two_policies, held_out):
+    policy, reference = two_policies
+    tokenizer = copy.deepcopy(reference.tokenizer)
+    tokenizer.add_tokens(["w99"])
+    other = LanguageModelPolicy(reference.model, tokenizer, "other")
+    found = failures(ImplicitReward(policy, other), held_out)
+    assert found == {
+        "vocabulary": "1 tokens of policy and reference differ: their sums are of different tokens"
+    }
+    both = ImplicitReward(LanguageModelPolicy(policy.model, tokenizer, "policy"), other)
+    assert "policy embeds 27 of 28 tokens" in failures(both, held_out)["vocabulary"]
+
+
+def test_a_policy_without_a_language_head_fails(trained, language_model, held_out):
+    loaded = ImplicitReward.load(trained[0], language_model, device="cpu")
+    assert "freshly initialised: policy: " in failures(loaded, held_out)["head"]
+
+
+def by_good(place=0.0, sign=1.0):
+    """A ranker that prefers the reply with "good", and whatever stands first by `place`."""
+
+    def prefer(prompts, first, second):
+        odds = [("good" in a) - float("good" in b) for a, b in zip(first, second, strict=True)]
+        return sign * np.array(odds) + place
+
+    return RankerReward(CallableRanker("by good", prefer))
+
+
+def test_a_ranker_passes_and_its_order_is_told(held_out):
+    checks = self_test(by_good(0.25), pairs=held_out)
+    assert [check.name for check in checks] == [
+        *("verdicts", "determinism", "batch invariance", "range", "order", "orientation")
+    ]
+    # 64 of 64: Wilson's lower limit is 64 / (64 + 1.96 squared) = 94 %.
+    assert details(by_good(0.25), held_out)["order"] == (
+        "64 of 64 untied verdicts survive the swap (95 % interval 94% to 100%); "
+        "mean log-odds for the first place +0.25"
+    )
+
+
+def test_a_ranker_that_looks_at_the_place_fails(held_out):
+    found = failures(by_good(3.0), held_out)
+    assert list(found) == ["order"]
+    assert "0 of 64" in found["order"]
+    assert "the place decides more than the response" in found["order"]
+
+
+def test_a_ranker_the_wrong_way_up_is_told_the_cure(held_out):
+    found = failures(by_good(sign=-1.0), held_out)
+    assert list(found) == ["orientation"]
+    assert "set orientation=-1" in found["orientation"]
+    turned = RankerReward(by_good(sign=-1.0).ranker, orientation=-1)
+    assert all(check.passed for check in run_checks(turned, pairs=held_out))
+
+
+def test_a_ranker_that_throws_coins_is_not_repeatable_and_its_order_not_told(held_out):
+    rng = np.random.default_rng(0)
+    coin = RankerReward(CallableRanker("coin", lambda p, a, b: rng.choice([-1.0, 1.0], len(p))))
+    assert "determinism" in failures(coin, held_out)
+    assert "cannot be told from a coin" in details(coin, held_out)["order"]
+
+
+def test_a_judge_may_leave_some_pairs_without_a_verdict(held_out):
+    def judge(silent):
+        def prefer(prompts, first, second):
+            odds = by_good().ranker.prefer(prompts, first, second)
+            quiet = set(held_out.chosen[:silent])
+            return np.where(
+                [a in quiet or b in quiet for a, b in zip(first, second, strict=True)], np.nan, odds
+            )
+
+        return RankerReward(CallableRanker("judge", prefer))
+
+    found = {check.name: check.detail for check in self_test(judge(5), pairs=held_out)}
+    assert found["verdicts"] == "5 of 64 pairs without a verdict in an order"
+    assert found["orientation"] == "59 of 59 untied pairs right"
+    assert "40 of 64 pairs without" in failures(judge(40), held_out)["verdicts"]
+
+
+def test_a_rankers_head_and_layout(language_model, tokenizer, held_out):
+    model = AutoModelForSequenceClassification.from_pretrained(language_model, num_labels=2)
+    template = "{prompt} {first} {second}"
+    how = {"name": "r", "device": "cpu"}
+    fresh = ClassifierRanker(
+        model, tokenizer, template=template, missing_keys=["score.weight"], **how
+    )
+    assert (
+        "score.weight"
+        in {c.name: c.detail for c in run_checks(RankerReward(fresh), pairs=held_out)}["head"]
+    )
+    card = RankerCard(template=template)
+    other = ClassifierRanker(model, tokenizer, template=template + ".", card=card, **how)
+    assert failures(RankerReward(other), held_out) == {
+        "template": "another layout asked for than the ranker's card states"
+    }
+
+
+def score_file(pairs, n=None, *, sign=1.0, report=None):
+    scores = pd.DataFrame(
+        {"pair_id": pairs.pair_id, "score_chosen": sign, "score_rejected": -sign}
+    ).head(n or len(pairs))
+    return ScoreFile("file", scores, report or ReadReport(len(scores), len(scores)))
+
+
+def test_a_score_file_passes(pairs):
+    checks = self_test(score_file(pairs), pairs=pairs)
+    assert [check.name for check in checks] == [
+        *("rows", "duplicates", "coverage", "range", "orientation")
+    ]
+    assert checks[2].detail == "both scores for 256 of 256 pairs"
+    assert checks[3].detail == "-1 to 1, sd 1, on 512 scores"
+    own = {check.name: check.detail for check in self_test(score_file(pairs))}
+    assert "coverage" not in own  # nothing to cover
+    assert own["orientation"] == "256 of 256 untied pairs right"
+
+
+def test_a_score_file_of_other_pairs_fails_and_shows_both_ids(pairs):
+    other = pairs.assign(pair_id="elsewhere/" + pairs.pair_id)
+    found = failures(score_file(other), pairs)["coverage"]
+    assert found == (
+        "both scores for 0 of 256 pairs (the file has 'elsewhere/toy/train/000000', the pairs "
+        "'toy/train/000000')"
+    )
+
+
+def test_a_score_file_that_covers_too_little_fails(pairs):
+    assert (
+        "for 200 of 256 pairs, less than 90%" in failures(score_file(pairs, 200), pairs)["coverage"]
+    )
+    assert all(
+        check.passed for check in self_test(score_file(pairs, 200), pairs=pairs, min_coverage=0.5)
+    )
+
+
+def test_a_score_files_bad_rows_duplicates_constant_and_sign(pairs):
+    report = ReadReport(257, 256, (Problem("f", 9, "score_chosen must be a number, is 'x'"),))
+    found = failures(score_file(pairs, report=report), pairs)["rows"]
+    assert found == (
+        "256 of 257 rows read; first left out, line 9: score_chosen must be a number, is 'x'"
+    )
+    twice = score_file(pd.concat([pairs, pairs.head(2)]))
+    assert failures(twice, pairs) == {
+        "duplicates": "2 rows repeat a pair, the first 'toy/train/000000'"
+    }
+    assert "a constant" in failures(score_file(pairs, sign=0.0), pairs)["range"]
+    assert "orientation=-1" in failures(score_file(pairs, sign=-1.0), pairs)["orientation"]
+
+
+def test_a_score_file_without_a_whole_pair_fails(pairs):
+    assert (
+        "none of 256 rows has two scores" in failures(score_file(pairs, sign=np.nan), None)["range"]
+    )
 
 
 def test_null_rulers_pass_on_plain_english_probes():
