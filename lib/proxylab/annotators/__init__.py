@@ -1,7 +1,12 @@
 """Who votes: simulated annotators, a committee of models, files of votes, public data sets."""
 
 from proxylab.annotators.committee import committee_votes, cross_fit_votes, score_gap
-from proxylab.annotators.public import read_pandalm, read_ukpconvarg1
+from proxylab.annotators.public import (
+    read_pandalm,
+    read_pandalm_pairs,
+    read_ukpconvarg1,
+    read_ukpconvarg1_pairs,
+)
 from proxylab.annotators.simulated import (
     FEATURES,
     SimulatedAnnotator,
@@ -28,7 +33,9 @@ __all__ = [
     "cross_fit_votes",
     "make_annotators",
     "read_pandalm",
+    "read_pandalm_pairs",
     "read_ukpconvarg1",
+    "read_ukpconvarg1_pairs",
     "read_votes",
     "score_gap",
     "simulate_votes",

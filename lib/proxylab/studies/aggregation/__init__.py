@@ -1,0 +1,1 @@
+"""What aggregating votes by models of the annotators changes: on people's votes, in the world."""
