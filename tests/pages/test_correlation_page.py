@@ -1,0 +1,270 @@
+"""The page on correlation with people: pooled as said, sentences that follow the numbers."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+from proxylab.evaluate.correlation import METHODS
+from proxylab.pages.correlation import items, judgebench, people, rows, shards, statement
+from proxylab.results import MissingResults
+from proxylab.studies.correlation.judgebench import judgebench_tables
+from proxylab.studies.correlation.real import TRAINED, people_table
+from proxylab.studies.correlation.shards import sharding_tables
+from proxylab.studies.correlation.world import ALL, CHOSEN, GOLD, ONE, PEOPLE, PERSON, START
+from proxylab.studies.correlation.world import WITHIN as INSIDE
+from proxylab.studies.public_data import JudgedPairs
+
+PAGE = (rows, items, people, judgebench, shards)
+SCORERS = {"random": 0.0, "longest": 0.1, "tfidf-word": 0.2, "weak": 0.1, "good": 0.6, GOLD: 0.95}
+PROXIES = ("weak", "good")
+SUBSETS = np.repeat(["harmless-base", "helpful-base", "helpful-online"], 30)
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Nothing of another test's tables is left, and figures are drawn without being written."""
+    for module in PAGE:
+        for value in vars(module).values():
+            getattr(value, "cache_clear", lambda: None)()
+        if hasattr(module, "publish"):
+            monkeypatch.setattr(module, "publish", draw_only)
+
+
+def draw_only(label, draw, *, caption, alt, profile, size):
+    figure = Figure(figsize=size)
+    draw(figure)
+    assert figure.axes
+    return Markdown(f"{label} {caption} {alt}")
+
+
+@cache
+def world_tables(seed):
+    """A scorer's correlation is its entry in SCORERS, a tenth more a seed, redraws +-0.05."""
+    rng, wobble = np.random.default_rng(seed), np.r_[0.0, np.linspace(-0.05, 0.05, 100)]
+    draws, counts = [], []
+    for target in (PEOPLE, GOLD):
+        for name, value in SCORERS.items():
+            policies = (START, CHOSEN) if name in PROXIES else (START,)
+            for policy in (p for p in policies if name != target):
+                labels = {"policy": policy, "target": target, "scorer": name}
+                counts.append({**labels, "n_prompts": 90, "n_responses": 360, "n_defined": 80})
+                here = (value + 0.1 * seed) * (0.5 if policy == CHOSEN else 1)
+                for over in (ONE, ALL, INSIDE):
+                    for method in METHODS:
+                        kept = {"over": over, "method": method, "value": here + wobble}
+                        draws.append(pd.DataFrame({**labels, **kept, "draw": np.arange(101)}))
+    ceiling = [
+        {"scorer": PERSON, "over": over, "method": method, "draw": i, "value": 0.8}
+        for over in (ONE, ALL)
+        for method in METHODS
+        for i in range(101)
+    ]
+    human = rng.normal(size=90) + 3 * (SUBSETS != "harmless-base")
+    noise = rng.normal(size=(len(SCORERS), 90))
+    scores = {
+        name: SCORERS[name] * human + (1 - SCORERS[name]) * own
+        for name, own in zip(SCORERS, noise, strict=True)
+    }
+    options = {"n_shards": 5, "n_assignments": 30, "seed": seed}
+    return {
+        "draws": pd.concat(draws, ignore_index=True),
+        "ceiling": pd.DataFrame(ceiling),
+        "counts": pd.DataFrame(counts),
+        **sharding_tables(scores, human, SUBSETS, **options),
+    }
+
+
+def score_frames(gaps):
+    pair_id = [f"{i:03d}" for i in range(len(next(iter(gaps.values()))))]
+    return {
+        name: pd.DataFrame({"pair_id": pair_id, "score_chosen": gap, "score_rejected": 0.0})
+        for name, gap in gaps.items()
+    }
+
+
+@cache
+def score_tables(*, apart):
+    """Five models on 120 pairs: alike, or the first far better than the rest."""
+    from proxylab.accuracy import accuracy_table, compare
+
+    rng = np.random.default_rng(3)
+    gaps = {f"owner/m{i}-reward": rng.normal(0.2, 1, 120) for i in range(5)}
+    if apart:
+        gaps["owner/m0-reward"] = np.abs(gaps["owner/m0-reward"])
+    subset = np.repeat([f"judgebench-{task}" for task in judgebench.TASKS], 30)
+    scores = score_frames(gaps)
+    pairs = pd.DataFrame({"pair_id": scores["owner/m0-reward"]["pair_id"], "subset": subset})
+    compared = compare(scores, rng=rng, n_resamples=50)
+    return {
+        "accuracy": accuracy_table(scores, pairs),
+        "comparisons": compared,
+        **judgebench_tables(scores, pairs, compared, seed=0, n_resamples=50),
+    }
+
+
+@cache
+def people_tables(data):
+    rng = np.random.default_rng(4)
+    truth = rng.normal(size=80)
+    votes = np.sign(truth + 0.5 * rng.normal(size=(3, 80)))
+    pairs = pd.DataFrame({"prompt": np.repeat([f"p{i}" for i in range(20)], 4)})
+    gaps = {"random": rng.normal(size=80), "longest": truth, TRAINED: truth + rng.normal(size=80)}
+    if data == "ukpconvarg1":
+        del gaps[TRAINED]
+    table = people_table(gaps, JudgedPairs(pairs, votes), rng=rng, n_resamples=50)
+    facts = {"n_pairs": 80, "n_prompts": 20, "n_votes": 3, "unanimous": 0.7, "tied": 0.0}
+    return {"people": table, "judged": pd.DataFrame([facts])}
+
+
+@pytest.fixture
+def results(monkeypatch):
+    """Recorded runs, by notebook and by data; a test may take some away."""
+    runs = {
+        "world": [(seed, world_tables(seed)) for seed in (0, 1)],
+        "pandalm": [(0, people_tables("pandalm"))],
+        "ukpconvarg1": [(0, people_tables("ukpconvarg1"))],
+        "scores": [(0, score_tables(apart=False))],
+    }
+
+    def gather(notebook, table, *, profile, where=None):
+        name = "scores" if notebook == "measure_scores" else where["data"]
+        wanted = (where or {}).get("seed")
+        kept = [(seed, t) for seed, t in runs.get(name, []) if wanted in (None, seed)]
+        if not kept:
+            raise MissingResults(notebook, profile=profile, where=where)
+        return pd.concat([t[table].assign(seed=seed) for seed, t in kept], ignore_index=True)
+
+    for module in PAGE:
+        if hasattr(module, "gather"):
+            monkeypatch.setattr(module, "gather", gather)
+    return runs
+
+
+def test_seeds_are_pooled_by_their_mean(results):
+    found = rows.pooled("cpu", "good", ALL)
+    assert found.estimate == pytest.approx(0.65)  # 0.6 and 0.7
+    # One draw in four is the lower seed twice, with its redraws on top.
+    assert 0.55 < found.low < 0.60
+    assert 0.70 < found.high < 0.75
+    assert found.n == 180
+    assert rows.reward_models("cpu") == PROXIES
+    assert rows.scorers("cpu") == ("random", "longest", "tfidf-word", "weak", "good", GOLD)
+
+
+def test_a_difference_is_taken_on_the_same_redraws(results):
+    keys = [(START, PEOPLE, name, ALL, "pearson") for name in ("good", "weak")]
+    found = rows.difference("cpu", *keys)
+    # Their redraws wobble together: what is left is 0.5 in either seed, without width.
+    assert (found.estimate, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_worst_and_the_best_are_shown(results):
+    assert shards.shown_scorers("cpu") == ("weak", "good")
+    text = shards.figure_4("cpu").data
+    assert "seed 0" in text
+    assert "15 shards" in text
+    assert "90 items" in text
+    assert "The dashed line: our shards of 6" in shards.theory_figure("cpu").data
+
+
+def test_the_sharding_table_has_a_row_for_every_scorer(results):
+    text = shards.sharding_table("cpu").data
+    assert all(f"| {name.replace('-', chr(92) + '-')} |" in text for name in SCORERS)
+    assert "0.65 [0.5" in text
+    assert "of 5 scorers (gold left out)" in shards.sharding_sentence("cpu").data.replace(
+        "Of", "of"
+    )
+
+
+def test_items_say_what_lies_behind_them(results):
+    text = items.item_table("cpu").data
+    assert "720 responses to 180 prompts of 2 seeds (0, 1)" in text
+    assert "160 have one for gold" in text
+    assert "correlation-chosen" in items.selected_figure("cpu").data
+
+
+def test_lost_agreement_is_told_from_noise(results):
+    # Chosen responses keep half: good loses 0.3 and 0.35, weak 0.05 and 0.1; both beyond redraws,
+    # which are the same for both policies and so cancel.
+    text = items.selected_sentence("cpu").data
+    assert "*good* −0.3" in text
+    assert "Inside the noise" not in text
+
+
+def test_people_and_one_person(results):
+    text = people.people_figure("cpu").data
+    assert "PandaLM, one of the people" in text
+    assert "UKPConvArg1, longest" in text
+    assert "| reward model |" in people.people_table("cpu", "pandalm").data
+    said = people.people_sentence("cpu").data
+    assert "*longest*" in said.split("Clearly above nothing:")[1].split(".")[0]
+    assert "HH-RLHF" in people.transfer_sentence("cpu").data
+
+
+def test_only_what_was_run_is_spoken_of(results):
+    results["pandalm"] = []
+    assert people.available_data("cpu") == ["ukpconvarg1"]
+    assert "PandaLM" not in people.people_sentence("cpu").data
+    assert people.transfer_sentence("cpu").data == ""
+    results["ukpconvarg1"] = []
+    with pytest.raises(MissingResults):
+        people.people_figure("cpu")
+
+
+def test_alike_models_are_not_told_apart(results):
+    said = judgebench.apart_sentence("cpu").data
+    assert "Of 10 comparisons, none survives Holm's correction, and none of the 40" in said
+    table = judgebench.comparison_rows("cpu")
+    assert (table["value"] >= 0).all()
+    assert (table["low"] <= table["value"]).all()
+    assert (table["value"] <= table["high"]).all()
+    assert "None of 10" in statement.meaning("cpu").data
+
+
+def test_a_model_far_ahead_is_told_apart(results):
+    results["scores"] = [(0, score_tables(apart=True))]
+    said = judgebench.apart_sentence("cpu").data
+    assert "Of 10 comparisons, 4 survive Holm's correction" in said
+    assert judgebench.comparison_rows("cpu")["names"].iloc[0].startswith("m0 less m")
+
+
+def test_every_part_on_published_scores_is_drawn(results):
+    assert "judgebench-apart" in judgebench.told_apart_figure("cpu").data
+    assert "coding (30)" in judgebench.task_figure("cpu").data
+    for table in (judgebench.power_table, judgebench.error_table):
+        assert "m0" in table("cpu").data
+    assert "weighted gaps" in judgebench.committee_table("cpu").data
+
+
+def test_a_committee_is_said_to_gain_only_where_it_does(results):
+    rows_of = dict(results["scores"][0][1])
+    for low, said in ((-0.02, "No committee does better"), (0.01, "Better than the best single")):
+        changed = rows_of["committees"].assign(difference_low=low)
+        results["scores"] = [(0, {**rows_of, "committees": changed})]
+        assert judgebench.committee_sentence("cpu").data.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Ray2333/GRM-Gemma-2B-rewardmodel-ft", "GRM-Gemma-2B"),
+        ("Skywork/Skywork-Reward-Llama-3.1-8B", "Skywork-Llama-3.1-8B"),
+        ("internlm/internlm2-20b-reward", "internlm2-20b"),
+    ],
+)
+def test_short_names(name, expected):
+    assert judgebench.short(name) == expected
+
+
+def test_what_it_means_needs_some_result(results):
+    assert statement.meaning("cpu").data.count("\n- ") == 3  # four points
+    results["world"] = []
+    for cached in (rows.kept_draws, rows.sharding, rows.pooled, rows.scorers):
+        cached.cache_clear()
+    assert statement.meaning("cpu").data.count("**") == 4  # people, and who can be told apart
+    results.update(pandalm=[], ukpconvarg1=[], scores=[])
+    with pytest.raises(MissingResults):
+        statement.meaning("cpu")
