@@ -1,0 +1,135 @@
+"""What a request buys: error over requests for one order and for both, and pairs for a precision.
+
+The error of win less lose against gold is its bias, which more pairs do not lessen, and the spread
+of a mean over pairs, which they do: rmse^2 = bias^2 + variance / pairs.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from scipy.stats import norm
+
+from proxylab.pages.areas import LEVEL
+from proxylab.pages.judge.rows import BOTH, GOLD, ONE, outcome_rows, recorded
+from proxylab.pages.judge.wins import faults_in_words
+from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.redraws import Redraws, limits, mean_draws
+from proxylab.plots import curves, publish
+from proxylab.tables import number, show_table
+
+REQUESTS = (50, 100, 200, 400, 800, 1600, 3200)
+HALF_WIDTHS = (10, 5, 3, 2, 1)  # points
+ASKS = {BOTH: 2, ONE: 1}  # requests a pair
+
+
+@cache
+def error_rows(profile: str) -> pd.DataFrame:
+    """Root mean square error of win less lose by requests: asked, requests, value, low, high.
+
+    In points; intervals redraw seeds, then prompts with all their policies.
+    """
+    moments, rows = _moments(profile), []
+    for asked, per_pair in ASKS.items():
+        bias, variance = moments[asked]
+        for requests in REQUESTS:
+            error = 100 * np.sqrt(bias**2 + variance / (requests / per_pair))
+            rows.append({"asked": asked, "requests": requests, **limits(error)})
+    return pd.DataFrame(rows)
+
+
+def error_figure(profile: str, *, label: str) -> Markdown:
+    """`error_rows` as curves."""
+    found, rows = error_rows(profile), outcome_rows(profile)
+    ends = found[found["requests"] == REQUESTS[-1]].set_index("asked")["value"]
+    said = ", ".join(f"{asked} {number(value, 1)}" for asked, value in ends.items())
+    return publish(
+        label,
+        lambda figure: curves(
+            figure.subplots(),
+            found,
+            x="requests",
+            series="asked",
+            xlabel="requests",
+            ylabel="error of win − lose (points)",
+            log_x=True,
+            ylim=(0, float(found["high"].max()) * 1.05),
+        ),
+        profile=profile,
+        size=(7.4, 3.2),
+        caption="Root mean square error of win less lose against gold for a number of requests, "
+        "spent on as many pairs in one order or on half as many in both. Computed from bias and "
+        f"variance on the judged pairs, {seeds_in_words(rows)}, bands: 95 % intervals over seeds "
+        f"and prompts. {faults_in_words(profile)}",
+        alt=f"Two curves over requests. With {REQUESTS[-1]:,} requests, in points: {said}.",
+    )
+
+
+def error_sentence(profile: str) -> Markdown:
+    """From how many requests on both orders are the better buy."""
+    bias, spread = (
+        {asked: float(found[i][0]) for asked, found in _moments(profile).items()} for i in (0, 1)
+    )
+    # bias1^2 + v1 / r = bias2^2 + 2 v2 / r
+    gain = bias[ONE] ** 2 - bias[BOTH] ** 2
+    price = ASKS[BOTH] * spread[BOTH] - ASKS[ONE] * spread[ONE]
+    what = f"One order is off by {number(100 * bias[ONE], 0)} points however many pairs it sees, "
+    what += f"both orders by {number(100 * bias[BOTH], 0)}. "
+    if gain <= 0:
+        return Markdown(f"{what}Here one order is never the worse buy.")
+    if price <= 0:
+        return Markdown(f"{what}Both orders are the better buy from the first request on.")
+    return Markdown(
+        f"{what}For the same number of requests both orders see half as many pairs; they are the "
+        f"better buy from about {math.ceil(price / gain):,} requests on."
+    )
+
+
+def precision_table(profile: str, *, label: str) -> Markdown:
+    """Pairs and requests for an interval of a given half width, and the tokens that they take."""
+    moments, tokens = _moments(profile), _tokens_a_question(profile)
+    z = norm.ppf((1 + LEVEL) / 2)
+    rows = []
+    for half in HALF_WIDTHS:
+        row = {"half width": f"± {half}"}
+        for asked, per_pair in ASKS.items():
+            n = math.ceil((100 * z / half) ** 2 * float(moments[asked][1][0]))
+            row |= {f"pairs, {asked}": n, f"requests, {asked}": n * per_pair}
+        row["tokens, both orders"] = round(row[f"requests, {BOTH}"] * tokens)
+        rows.append(row)
+    return show_table(
+        pd.DataFrame(rows),
+        label=label,
+        caption="Pairs, requests and tokens (read and written, as the endpoint counts them: "
+        f"{number(tokens, 0)} a question) for a 95 % interval of win less lose of a given half "
+        "width, in points, at the variance of our judged pairs. An interval does not hold the "
+        "judge's own bias: it narrows around whatever the judge says.",
+        text=("half width",),
+    )
+
+
+@cache
+def _moments(profile: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Bias (judge less gold) and variance of a pair's outcome by way of asking, in each redraw."""
+    rows = outcome_rows(profile)
+    wide = rows.pivot(index=["seed", "prompt", "policy"], columns="judge", values="outcome")
+    table = wide.reset_index()
+    means = table.groupby(["seed", "prompt"])
+    units = means.size().reset_index()
+    counts = Redraws(units).counts(units)
+    found = {}
+    for asked in ASKS:
+        outcome = table[asked].where(table[GOLD].notna())
+        parts = table.assign(error=outcome - table[GOLD], value=outcome, square=outcome**2)
+        by_prompt = parts.groupby(["seed", "prompt"])[["error", "value", "square"]].mean()
+        error, value, square = (mean_draws(by_prompt[name], counts) for name in by_prompt)
+        found[asked] = error, square - value**2
+    return found
+
+
+def _tokens_a_question(profile: str) -> float:
+    verdicts = recorded(profile, "verdicts")
+    answered = verdicts[verdicts["prompt_tokens"] > 0]
+    return float((answered["prompt_tokens"] + answered["completion_tokens"]).mean())
