@@ -67,6 +67,13 @@ def needed_first(wildcards):
         return results_of("measure_conflict", seed=seed, task=task)
     if wildcards.notebook == "align":
         return needed_by_alignment(values)
+    if wildcards.notebook == "audit" and data[0] == "world":
+        return results_of("build_world", "clean", "train_reward_model", seed=seed)
+    if wildcards.notebook in ("judge", "measure_correlation") and data[0] == "world":
+        best_of_n = {"task": ("mixed", "mixed"), "algorithm": ("best_of_n", "ppo")}
+        return results_of("align", seed=seed, **best_of_n)
+    if wildcards.notebook in ("audit", "measure_correlation"):
+        return results_of("clean", "train_reward_model", seed=seed, data=("hh-rlhf", "world"))
     if wildcards.notebook not in ("train_reward_model", "measure_rulers"):
         return []
     seed = (values["seed"] if data[0] == "world" else 0, 0)
@@ -100,9 +107,9 @@ def as_argument(value):
 def data_stamp(wildcards):
     """A value that changes with the folder of real data, for the runs that read it."""
     values = PLAN[wildcards.notebook, wildcards.run_id]
-    if not has_data_folder() or values.get("data", "world") == "world" and (
-        wildcards.notebook not in ("measure_agreement", "measure_scores")
-    ):
+    of_world = {values.get("data", "world"), values.get("votes", "world")} == {"world"}
+    reads_files = wildcards.notebook in ("measure_agreement", "measure_scores")
+    if not has_data_folder() or (of_world and not reads_files):
         return ""
     files = sorted(path for path in real_data_folder().rglob("*") if path.is_file())
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]

@@ -77,6 +77,19 @@ class CleaningSettings(Section):
     committee_folds: int = Field(default=5, ge=2)
 
 
+class AggregationSettings(Section):
+    """What aggregates votes, and the crowds of the controlled world that it is tried on."""
+
+    n_pairs: int = Field(default=2000, ge=50, description="training pairs of the world")
+    n_annotators: tuple[int, ...] = (2, 3, 4, 8)
+    methods: tuple[str, ...] = ("majority", "dawid_skene", "mace", "crowdlab")
+    thresholds: tuple[float, ...] = Field(default=(0.6, 0.75, 0.9), description="of a posterior")
+    folds: int = Field(default=3, ge=2, description="of the classifier that CROWDLAB asks")
+    pool_below: int = Field(default=50, ge=0, description="votes: fewer share one profile")
+    em_steps: int = Field(default=50, ge=1, description="of expectation-maximisation")
+    n_record_draws: int = Field(default=3, ge=1, description="of the vote that is the record")
+
+
 class ConflictSettings(Section):
     """The conflict study: what is sampled, swept, labelled and refitted."""
 
@@ -142,6 +155,60 @@ class AlignmentSettings(Section):
         return getattr(self, algorithm, None)
 
 
+class CorrelationSettings(Section):
+    """How many responses the correlation study scores, and how often shards are drawn again."""
+
+    n_samples: int = Field(default=8, ge=2, description="responses of the policy to a test prompt")
+    best_of: int = Field(default=4, ge=2, description="that an aligned response is chosen from")
+    n_assignments: int = Field(default=1000, ge=10, description="of items to shards")
+
+
+class JudgeStudySettings(Section):
+    """Which replies a judge compares, how wrong it is made, and the people beside it."""
+
+    n_pairs: int = Field(default=150, ge=2, description="test prompts, each policy's reply to it")
+    best_of: int = Field(default=16, ge=1, description="completions that a policy chooses among")
+    position_biases: tuple[float, ...] = Field(
+        default=(0.0, 0.5, 1.0, 2.0), description="gold-reward units for the first place"
+    )
+    wobble: float = Field(default=0.3, ge=0, description="noise anew in each answer, gold units")
+    tie_width: float = Field(default=0.1, ge=0, description="of judge and people, gold units")
+    n_people: int = Field(default=3, ge=1, description="simulated")
+    people_temperature: float = Field(default=0.3, ge=0, description="gold-reward units")
+
+
+class AuditSettings(Section):
+    """How many probes an audit asks in the world, and which biases it is to find."""
+
+    n_probes: int = Field(default=160, ge=4, description="prompts that a proxy is audited on")
+    n_fresh_probes: int = Field(default=300, ge=4, description="that say what is true of it")
+    n_pairs: int = Field(default=1000, ge=2, description="labelled pairs, for calibration")
+    n_calibration_resamples: int = Field(default=200, ge=2)
+    # Doses of scores in units of the proxy's scale, of data as shares of the pairs.
+    biases: tuple[str, ...] = (
+        "length_bias=0.02",
+        "length_bias=0.05",
+        "length_bias=0.2",
+        "refusal_bias=1",
+        "refusal_bias=2",
+        "refusal_bias=4",
+        "score_noise=0.5",
+        "score_noise=1",
+        "score_noise=2",
+        "saturation=1",
+        "saturation=4",
+        "sign_flip=0.2",
+        "sign_flip=0.5",
+        "uniform_flips=0",
+        "uniform_flips=0.2",
+        "sycophancy_prefix=0.5",
+        "sycophancy_prefix=1",
+        "format_marks=0.5",
+        "format_marks=1",
+        "coverage_gap=1",
+    )
+
+
 class PlannedRun(Section):
     """One line of the batch: a run notebook, and the values of its parameters to cross."""
 
@@ -164,8 +231,12 @@ class Profile(Section):
     world_reward_model: RewardModelSettings = RewardModelSettings()
     text_reward_model: RewardModelSettings = RewardModelSettings()
     cleaning: CleaningSettings = CleaningSettings()
+    aggregation: AggregationSettings = AggregationSettings()
     conflict: ConflictSettings = ConflictSettings()
     alignment: AlignmentSettings = AlignmentSettings()
+    correlation: CorrelationSettings = CorrelationSettings()
+    judging: JudgeStudySettings = JudgeStudySettings()
+    audit: AuditSettings = AuditSettings()
     batch: tuple[PlannedRun, ...] = ()
 
     def world_of(self, seed: int) -> WorldSettings:

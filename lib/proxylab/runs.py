@@ -109,6 +109,7 @@ class MeasureScores(RunParameters):
     """Measure reward models whose scores come as a file."""
 
     notebook: ClassVar[str] = "measure_scores"
+    result_version: ClassVar[int] = 2  # since then also power, errors, committees, gaps
 
     scores: str = "judgebench"  # "judgebench" (in the folder of PROXYLAB_DATA)
 
@@ -119,3 +120,50 @@ class MeasureAgreement(RunParameters):
     notebook: ClassVar[str] = "measure_agreement"
 
     votes: Literal["pandalm", "ukpconvarg1"] = "pandalm"
+
+
+class MeasureCorrelation(RunParameters):
+    """Correlate proxies with what people say: of responses in the world, or of real pairs."""
+
+    notebook: ClassVar[str] = "measure_correlation"
+
+    data: Literal["world", "pandalm", "ukpconvarg1"] = "world"  # of people's scores or votes
+    n_people: int = Field(default=3, ge=2)  # simulated ones, who score responses of the world
+    annotator_temperature: float = Field(default=0.3, ge=0)  # their noise, gold-reward units
+    n_shards: int = Field(default=5, ge=2)  # of each test subset, in the world
+
+
+class AggregateVotes(RunParameters):
+    """Aggregate votes by models of the annotators, and what each does to the six categories."""
+
+    notebook: ClassVar[str] = "aggregate_votes"
+
+    votes: Literal["world", "pandalm", "ukpconvarg1"] = "world"
+
+
+class Judge(RunParameters):
+    """Let a judge compare the replies of policies with the data's."""
+
+    notebook: ClassVar[str] = "judge"
+
+    data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
+    n_pairs: int = Field(default=0, ge=0)  # a policy; 0: as the profile says
+    endpoint: str = "simulated"  # or the base_url of an OpenAI-compatible endpoint
+    model: str = ""  # of the endpoint
+    api_key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the key
+    both_orders: bool = True
+    options: tuple[str, ...] = ()  # "max_requests=600", "price_in=2.5", "temperature=1", ...
+    noise: float = Field(default=0.3, ge=0)  # of the simulated judge, gold-reward units
+    position_bias: float = 0.5  # likewise, for the first place
+    garbage_rate: float = Field(default=0.02, ge=0, le=1)
+
+
+class Audit(RunParameters):
+    """Audit proxies as they are and with injected biases: report cards, detection, calibration."""
+
+    notebook: ClassVar[str] = "audit"
+
+    data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
+    proxies: tuple[str, ...] = ()  # "gold", "task", "raw", a folder, ...; none named: the data's
+    biases: tuple[str, ...] = ()  # "length_bias=0.2", ...; none named: the profile's, in the world
+    probes: Literal["auto", "world", "english"] = "auto"  # auto: what the proxy can read

@@ -1,7 +1,9 @@
 """The plan in _quarto.yml: order, groups, and errors that name the file and the key."""
 
 import pytest
+import yaml
 from proxylab.site import SiteError, read_book
+from proxylab.site.outputs import notebooks_shown
 
 from .conftest import CONFIG, ROOT
 
@@ -48,25 +50,19 @@ def test_a_missing_plan_is_an_error(tmp_path):
 def test_the_projects_own_plan_needs_only_its_pages(project):
     plan = (ROOT / "_quarto.yml").read_text()
     (project / "_quarto.yml").write_text(plan)
-    names = [
-        "world",
-        "cleaning",
-        "reward_models",
-        "dpo",
-        "ppo",
-        "pro",
-        "overoptimisation",
-        "conflict_metrics",
-        "shf_cas",
-        "ablations",
-    ]
-    for name in names:
-        (project / f"notebooks/pages/{name}.ipynb").write_text("{}")
+    listed = yaml.safe_load(plan)["project"]["render"]
+    for source in listed:
+        assert (ROOT / source).is_file(), source
+        (project / source).parent.mkdir(parents=True, exist_ok=True)
+        (project / source).touch()
     book = read_book(project)
-    pages = [f"notebooks/pages/{name}.html" for name in names]
-    assert [page.output for page in book.pages] == ["index.html", *pages]
-    # A page that is not in the plan would never be rendered.
-    assert {path.stem for path in (ROOT / "notebooks/pages").glob("*.ipynb")} == set(names)
+    assert list(book.sources) == listed  # the sidebar has the order of the list
+    assert book.pages[0].output == "index.html"
+    # A page that is neither in the plan nor shown by a page of it would never be seen.
+    pages = {f"notebooks/pages/{path.name}" for path in (ROOT / "notebooks/pages").iterdir()}
+    shown = set(notebooks_shown((ROOT / "index.qmd").read_text()))
+    assert pages - set(listed) == shown
+    assert {f"data/cards/{path.name}" for path in (ROOT / "data/cards").iterdir()} <= set(listed)
     # Quarto's own theme files must exist, and a theme that names a web font must not be used.
     assert {*book.html["theme"]["dark"], book.html["theme"]["light"]} == {
         "theme/light.scss",

@@ -23,6 +23,8 @@ from proxylab.world import GoldReward, World
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts
 
 ALGORITHMS = {"sft", "dpo", "pro", "ppo"}  # whose settings concern their own arms alone
+# Sections of the profile that no policy depends on.
+OTHER_STUDIES = {"aggregation", "correlation", "judging", "audit"}
 # Whatever an arm's numbers may depend on.
 CODE = (
     "accuracy",
@@ -93,7 +95,7 @@ class Setting:
 
     def identity(self) -> dict:
         """What all numbers of the run depend on, whatever the arm: its data, task and models."""
-        unrelated = {"batch", "seeds", "n_resamples", "alignment"}
+        unrelated = {"batch", "seeds", "n_resamples", "alignment", *OTHER_STUDIES}
         return {
             "run": self.settings.model_dump(include={"seed", "data", "task", "leave_out"}),
             "cleaned": self.cleaned.folder.name,
