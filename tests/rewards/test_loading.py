@@ -132,6 +132,13 @@ def test_where_nobody_says_what_pads_the_head_may_read_another_token(hub_copy, h
     proxy = load_proxy(hub_copy, template="chat", device="cpu")
     with pytest.raises(RewardModelSelfTestError, match="padding: nothing says which token pads"):
         self_test(proxy, pairs=held_out)
+    # The model's own padding token counts where the tokenizer names none.
+    unknown = proxy.tokenizer.convert_tokens_to_ids("<unk>")
+    change_json(hub_copy / "config.json", pad_token_id=unknown)
+    by_model = load_proxy(hub_copy, template="chat", device="cpu")
+    assert by_model.tokenizer.pad_token == "<unk>"
+    assert all(check.passed for check in self_test(by_model, pairs=held_out))
+    change_json(hub_copy / "config.json", pad_token_id=None)
     change_json(hub_copy / "tokenizer_config.json", pad_token="<unk>")
     stated = load_proxy(hub_copy, template="chat", device="cpu")
     assert all(check.passed for check in self_test(stated, pairs=held_out))

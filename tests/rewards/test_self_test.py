@@ -154,8 +154,10 @@ def test_the_end_token_as_padding_is_no_matter_where_no_text_ends_in_it(
     bare.pad_token = None
     bare.init_kwargs.pop("pad_token")
     model = AutoModelForSequenceClassification.from_pretrained(trained[0])
+    model.config.pad_token_id = None
     reward = SequenceClassifierReward(model, bare, name="foreign")
     assert details(reward, held_out)["padding"] == "with the end token, in which no text ends"
+    model.config.pad_token_id = None  # as it came: scoring had to set one
     reward = SequenceClassifierReward(model, bare, name="foreign", append_eos=True)
     assert "nothing says which token pads" in failures(reward, held_out)["padding"]
 

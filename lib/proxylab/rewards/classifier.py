@@ -65,7 +65,9 @@ class SequenceClassifierReward:
         self.template_stated = template is not None
         self.orientation, self.template = orientation, template or "plain"
         self.append_eos = append_eos
-        self.tokenizer = scoring_tokenizer(tokenizer)
+        pad_token_id = model.config.get_text_config().pad_token_id
+        self.pad_stated = not (tokenizer.pad_token is None and pad_token_id is None)
+        self.tokenizer = scoring_tokenizer(tokenizer, pad_token_id=pad_token_id)
         self.max_length = max_length or _longest(model, tokenizer)
         self.batch_tokens, self.autocast = batch_tokens, autocast
         self.n_truncated = 0  # texts shortened so far

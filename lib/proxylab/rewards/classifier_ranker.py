@@ -97,7 +97,9 @@ class ClassifierRanker:
         _check(name, model, template)
         self.name, self.template, self.append_eos = name, template, append_eos
         self.card, self.missing_keys = card, tuple(missing_keys)
-        self.tokenizer = scoring_tokenizer(tokenizer)
+        pad_token_id = model.config.get_text_config().pad_token_id
+        self.pad_stated = not (tokenizer.pad_token is None and pad_token_id is None)
+        self.tokenizer = scoring_tokenizer(tokenizer, pad_token_id=pad_token_id)
         self.max_length = max_length or longest_text(model, tokenizer)
         self.batch_tokens = batch_tokens
         self.n_truncated = 0  # texts shortened so far

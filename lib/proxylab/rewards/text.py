@@ -62,10 +62,18 @@ def render(
     ]
 
 
-def scoring_tokenizer(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """A copy that truncates from the left and has a padding token (EOS where none is set)."""
+def scoring_tokenizer(
+    tokenizer: PreTrainedTokenizerBase, *, pad_token_id: int | None = None
+) -> PreTrainedTokenizerBase:
+    """A copy that truncates from the left and has a padding token.
+
+    Arguments: `pad_token_id` of the model, which counts where the tokenizer names none; where
+    neither does it is EOS, and a head that looks for the last other token then reads past it.
+    """
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.truncation_side = "left"
+    if tokenizer.pad_token is None and pad_token_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(pad_token_id)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

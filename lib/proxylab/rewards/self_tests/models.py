@@ -76,7 +76,7 @@ def _padding(model: SequenceClassifierReward | ClassifierRanker) -> Check:
 
     Where the end token pads, that is the token before a text's end, which is wrong for a head that
     was trained on one text at a time, or with another padding token, and right for one that was
-    trained so. A card, or a padding token that the tokenizer itself names, settles it.
+    trained so. A card, or a padding token that tokenizer or model names, settles it.
     """
     tokenizer, known = model.tokenizer, model.model.config.get_text_config().pad_token_id
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id != known:
@@ -86,7 +86,7 @@ def _padding(model: SequenceClassifierReward | ClassifierRanker) -> Check:
         return Check("padding", True, f"with {tokenizer.pad_token!r}")
     if not _ends_texts(model, tokenizer.eos_token_id):
         return Check("padding", True, "with the end token, in which no text ends")
-    if model.card is None and not tokenizer.init_kwargs.get("pad_token"):
+    if model.card is None and not model.pad_stated:
         detail = "nothing says which token pads; with the end token the head reads the token "
         detail += "before a text's end: state pad_token in tokenizer_config.json, the end token "
         return Check("padding", False, detail + "itself if the model was trained so, else another")
