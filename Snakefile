@@ -172,7 +172,7 @@ rule page:
     input:
         "notebooks/pages/{page}.ipynb",
         results_of(*{notebook for notebook, _ in PLAN}),
-        sorted(Path("data/paper").glob("*.csv")),
+        sorted(Path("data").rglob("*.csv")),
         sorted(Path("results/shipped").rglob("result.json")),
     output:
         BUILD + "/pages/{page}.ipynb",

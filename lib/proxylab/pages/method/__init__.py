@@ -1,0 +1,1 @@
+"""The page that works PACS, the Kendall-Tau distance and SHF-CAS through on two prompts."""

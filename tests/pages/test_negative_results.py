@@ -1,0 +1,167 @@
+"""The page of what did not work: sorted by verdict and expectation, nothing left out."""
+
+import nbformat
+import pandas as pd
+import pytest
+from proxylab.environment import project_root
+from proxylab.pages.negative_results import families
+from proxylab.pages.negative_results import table as page
+from proxylab.pages.negative_results.families import DOWN, OPEN, UP, Family
+from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, ONE_SEED, UNDEFINED
+from proxylab.results import MissingResults
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    page.collected.cache_clear()
+    page.title_of.cache_clear()
+    yield
+    page.collected.cache_clear()
+    page.title_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected", "kind"),
+    [
+        (HIGHER, UP, page.AS_EXPECTED),
+        (LOWER, UP, page.AGAINST),
+        (LOWER, DOWN, page.AS_EXPECTED),
+        (HIGHER, DOWN, page.AGAINST),
+        (HIGHER, OPEN, page.UNASKED),
+        (LOWER, OPEN, page.UNASKED),
+        (NOISE, UP, page.WITHIN_NOISE),
+        (NOT_AFTER_HOLM, DOWN, page.ALONE),
+        (ONE_SEED, UP, page.NOT_JUDGED),
+        (UNDEFINED, OPEN, page.NOT_JUDGED),
+        ("too thin", UP, page.NOT_JUDGED),  # too few wrong prompts for an area
+    ],
+)
+def test_every_verdict_has_its_outcome(verdict, expected, kind):
+    assert page.kind_of(verdict, expected) == kind
+
+
+def rows(*verdicts, expected=UP):
+    """One comparison a verdict, named by its place."""
+    table = pd.DataFrame({"verdict": verdicts}).assign(
+        value=0.1, low=-0.05, high=0.25, n_seeds=3.0, expected=expected
+    )
+    return table.assign(comparison=[f"c{i}" for i in range(len(table))])[families.COLUMNS]
+
+
+def missing(profile):
+    raise MissingResults("align", profile=profile)
+
+
+@pytest.fixture
+def three(monkeypatch):
+    found = (
+        Family("dpo", "gold", lambda profile: rows(HIGHER, NOISE, LOWER)),
+        Family("dpo", "share", lambda profile: rows(LOWER, expected=OPEN), percent=True),
+        Family("ppo", "slope", missing),
+    )
+    monkeypatch.setattr(page, "FAMILIES", found)
+
+
+def test_counts_hold_clear_ones_too(three):
+    text = page.counts_table("cpu").data
+    # comparisons, as expected, against, unasked, alone, noise, not judged
+    assert "| [DPO and data quality](dpo.ipynb) | 4 | 1 | 1 | 1 | 0 | 1 | 0 |" in text
+    assert "| all | 4 | 1 | 1 | 1 | 0 | 1 | 0 |" in text
+
+
+def test_the_sentence_names_what_is_missing(three):
+    text = page.count_sentence("cpu").data
+    assert text.startswith("Of 4 comparisons on 1 pages, 1 are noise and 0 would be clear only")
+    assert "Of the 3 with an expected direction, 1 are clear that way and 1 the other way" in text
+    assert "Not run yet: PPO across reward models: slope (`align`)." in text
+
+
+def test_sections_fold_what_did_not_work_and_leave_out_what_did(three):
+    text = page.sections("cpu").data
+    assert "## Gold: 2 of 3" in text
+    assert "c0" not in text  # clear and as expected
+    # against expectation before noise
+    assert text.index("c2 | 0.10 [−0.05, 0.25] | 3 | higher") < text.index("c1 | 0.10")
+    assert "Share: 0 of 1." in text
+
+
+def test_against_expectation_is_listed_by_page(three):
+    text = page.against_list("cpu").data
+    assert text == (
+        "- [DPO and data quality](dpo.ipynb), gold: *c2* 0.10 [−0.05, 0.25], expected higher"
+    )
+
+
+def test_percentages_are_shown_in_points(three):
+    table, _ = page.collected("cpu")
+    assert table.loc[table["what"] == "share", "value"].tolist() == [10.0]
+
+
+def test_nothing_against_expectation_is_said(monkeypatch):
+    monkeypatch.setattr(page, "FAMILIES", (Family("dpo", "gold", lambda p: rows(NOISE)),))
+    assert page.against_list("cpu").data == "No comparison is clear against expectation."
+
+
+def test_a_profile_without_runs_does_not_fail_the_page(monkeypatch):
+    monkeypatch.setattr(page, "FAMILIES", (Family("ppo", "slope", missing),))
+    assert "No comparison has a recorded run" in page.count_sentence("nobody").data
+    assert page.counts_table("nobody").data == ""
+    assert page.sections("nobody").data == ""
+
+
+@pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.what)
+def test_every_family_raises_missing_results_and_nothing_else(project, family):
+    with pytest.raises(MissingResults):
+        family.read("a-profile-nobody-ran")
+
+
+def test_every_family_is_of_a_page_with_a_title():
+    for family in families.FAMILIES:
+        assert (project_root() / f"notebooks/pages/{family.page}.ipynb").is_file()
+        assert page.title_of(family.page)
+
+
+def test_every_run_notebook_that_a_page_of_a_family_needs_is_in_the_end_of_the_page():
+    for name in page.NOTEBOOKS:
+        assert (project_root() / f"notebooks/runs/{name}.ipynb").is_file()
+
+
+def test_accuracies_expect_better_data_to_lead(monkeypatch):
+    table = pd.DataFrame(
+        {
+            "a": ["trained on raw, 10 %", "trained on cleaned", "tfidf-word"],
+            "b": ["trained on cleaned", "tfidf-word", "tfidf-char"],
+            "value": [-0.1, 0.1, 0.0],
+            "low": [-0.2, 0.05, -0.1],
+            "high": [0.0, 0.15, 0.1],
+            "both": 3,
+        }
+    )
+    monkeypatch.setattr(families.reward_models, "comparisons", lambda profile, data: table)
+    found = families.accuracies("cpu", "world")
+    assert found["expected"].tolist() == [DOWN, UP, OPEN]  # between rulers nothing is expected
+
+
+def test_a_rank_correlation_of_three_seeds_is_judged_by_its_test(monkeypatch):
+    rulers = families.training.RULERS
+    table = pd.DataFrame(
+        {
+            "ruler": [rulers["training_reward"], rulers["accuracy"]],
+            "rho": [-0.7, 0.9],
+            "by_seed": [[-0.6, -0.8], [0.9]],
+            "p": [0.01, 0.001],
+        }
+    )
+    monkeypatch.setattr(families.training, "rank_rows", lambda profile: table)
+    found = families.ppo_ranks("cpu")
+    assert found["verdict"].tolist() == [LOWER, ONE_SEED]
+    assert found["expected"].tolist() == [DOWN, UP]  # the paper: training ranks them backwards
+
+
+def test_the_notebook_shows_every_part():
+    cells = nbformat.read(
+        project_root() / "notebooks/pages/negative_results.ipynb", as_version=4
+    ).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    for part in ("count_sentence", "rule_table", "counts_table", "against_list", "sections"):
+        assert f"page.{part}(" in code
