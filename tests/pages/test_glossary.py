@@ -1,0 +1,88 @@
+"""The glossary and the page on scale: in order, linked, and naming only what exists."""
+
+import re
+
+import pytest
+import yaml
+from proxylab.alignment import PPOSettings
+from proxylab.environment import project_root
+from proxylab.profiles import load_profile
+
+PAGES = project_root() / "notebooks" / "pages"
+TERM = re.compile(
+    r"^\[(?P<term>[^\]]+)\]\{#(?P<anchor>gl-[a-z-]+)\}\n:   (?P<text>(?:.+\n?)+)", re.M
+)
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"(?:papermill|-m proxylab (?:run|page)) (notebooks/\S+)")
+
+
+def source(name):
+    return (PAGES / name).read_text(encoding="utf-8")
+
+
+def terms():
+    return [found.groupdict() for found in TERM.finditer(source("glossary.qmd"))]
+
+
+def test_thirty_to_forty_five_terms_in_alphabetical_order():
+    names = [term["term"].casefold() for term in terms()]
+    assert len(names) == source("glossary.qmd").count("{#gl-")  # none is malformed
+    assert 30 <= len(names) <= 45
+    assert names == sorted(names)
+
+
+def test_terms_and_anchors_are_unique():
+    for column in ("term", "anchor"):
+        values = [term[column] for term in terms()]
+        assert len(values) == len(set(values))
+
+
+def test_every_term_has_one_link_and_is_short():
+    for term in terms():
+        assert len(LINK.findall(term["text"])) == 1, term["term"]
+        assert len(term["text"].split()) <= 60, term["term"]
+
+
+@pytest.mark.parametrize("name", ["glossary.qmd", "scale.qmd"])
+def test_every_link_leads_to_a_page(name):
+    for target in LINK.findall(source(name)):
+        assert (PAGES / target).is_file(), target
+
+
+def test_the_glossary_calls_pages_by_their_titles():
+    """A page that is renamed is renamed here too."""
+    named = re.findall(r"\[([^\]]+)\]\(([a-z_]+)\.(ipynb|qmd)\)", source("glossary.qmd"))
+    for text, stem, kind in named:
+        page = source(f"{stem}.{kind}")
+        title = re.search(r"title: \\?\"([^\"\\]+)", page)[1]
+        assert " ".join(text.split()) == title
+
+
+def test_scale_names_notebooks_profiles_and_settings_that_exist():
+    text = source("scale.qmd")
+    for name in COMMAND.findall(text):
+        assert (project_root() / name).is_file(), name
+    profiles = {path.stem for path in (project_root() / "profiles").glob("*.yaml")}
+    assert set(re.findall(r"profile=(\w+)", text)) <= profiles
+    assert set(re.findall(r"PROFILE=(\w+)", text)) <= profiles
+    missing = {"gpu", "paper"} - profiles
+    assert ("are not built\n  yet" in text) is bool(missing)
+
+
+def test_scale_names_numbers_that_a_profile_has():
+    keys = set(re.findall(r"`(n_\w+|\w+_backbone|seeds)`", source("scale.qmd")))
+    profile = yaml.safe_dump(load_profile("cpu").model_dump(mode="json"))
+    assert keys
+    assert all(f"{key}:" in profile for key in keys), keys
+
+
+def test_scale_sets_what_ppo_can_be_set_to():
+    shown = re.search(r"PPOSettings\((.+)\)", source("scale.qmd"))[1]
+    settings = eval(f"dict({shown})")
+    assert PPOSettings(**settings).precision == "bfloat16"
+
+
+def test_make_has_every_target_that_scale_names():
+    makefile = (project_root() / "Makefile").read_text()
+    for target in re.findall(r"^make (\w+)", source("scale.qmd"), re.MULTILINE):
+        assert f"\n{target}:" in makefile
