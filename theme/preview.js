@@ -104,8 +104,45 @@
     });
   }
 
+  function nameOf(box) {
+    const equation = box.querySelector(".eq-number");
+    if (equation) return "Equation " + equation.textContent;
+    const number = box.closest("figure")?.querySelector(".float-number");
+    return number ? number.textContent.replace(":", "") : "Table";
+  }
+
+  // A box that has nothing to scroll is no stop for the keyboard and no landmark.
+  function markScrollers() {
+    const boxes = document.querySelectorAll(".table-box, .float-fig p:has(img), .equation");
+    const fit = function (box) {
+      const wide = box.scrollWidth > box.clientWidth + 1;
+      const scrolls = wide || box.scrollHeight > box.clientHeight + 1;
+      box.classList.toggle("scrolls", wide);
+      if (scrolls) {
+        box.setAttribute("aria-label", nameOf(box));
+        box.setAttribute("role", "region");
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("role");
+        box.removeAttribute("aria-label");
+        box.removeAttribute("tabindex");
+      }
+    };
+    const watch = new ResizeObserver(function (entries) {
+      entries.forEach(function (entry) { fit(entry.target); });
+    });
+    boxes.forEach(function (box) {
+      box.querySelectorAll("td").forEach(function (cell) {
+        cell.classList.toggle("long", cell.textContent.length > 40);
+      });
+      fit(box);
+      watch.observe(box);
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", function () {
     showToggle();
+    markScrollers();
     foldMenus();
     followReading();
     showCitations();

@@ -1,4 +1,4 @@
-"""`python -m proxylab.site`: build the site, and look at it if asked to."""
+"""`python -m proxylab.site`: build the site, and look at it or walk through it if asked to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from . import RENDERERS, SiteError, build_site
+from .browse import walk_site
 from .screenshots import console_findings, take_screenshots
 
 
@@ -17,6 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--build", type=Path, default=Path("build"), help="folder of build outputs")
     parser.add_argument("--renderer", choices=RENDERERS, default="auto")
     parser.add_argument("--screenshots", type=Path, help="also write pictures of every page here")
+    parser.add_argument(
+        "--walk",
+        action="store_true",
+        help="also walk every page in a browser",
+    )
     options = parser.parse_args(arguments)
     try:
         report = build_site(options.project, options.build, renderer=options.renderer)
@@ -28,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
                 )
                 if findings := console_findings(shots):
                     raise SiteError("the browser's console is not silent:", findings)
+        if options.walk and (findings := walk_site(report.site, report.pages)):
+            raise SiteError("a reader would stumble over:", findings)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,9 +1,8 @@
 """The preview renderer: the same sources and pages without Quarto, through pandoc and our filters.
 
 One HTML template (theme/preview.html) with a sidebar, previous and next page, an on-page table of
-contents and a theme toggle; nothing is fetched from the network and every page opens from disk.
-Left out, of what Quarto's site has: search, and every feature that `notebook`, `crossref` and
-`blocks` do not name.
+contents, a search box and a theme toggle; nothing is fetched from the network and every page opens
+from disk. Left out: every feature of Quarto's that `notebook`, `crossref` and `blocks` do not name.
 """
 
 from __future__ import annotations
@@ -23,16 +22,17 @@ from .crossref import kind_of, resolve
 from .findings import Finding, SiteError
 from .notebook import Source, read_source
 from .pandoc import attr, div, elements, parse, plain_text, run_pandoc, words
+from .search import INDEX, Section, sections_of, write_index
 from .stage import THEME
 
-ASSETS = ("preview.css", "preview.js")
+ASSETS = ("preview.css", "preview.js", "search.js")
 TEMPLATE = "preview.html"
 WARNING = re.compile(r"^\[WARNING\]\s*(.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A page's parts, ready for the template: source, title, HTML body, headings."""
+    """A page's parts, ready for the template and for the search index."""
 
     source: str
     output: str
@@ -40,6 +40,7 @@ class Rendered:
     subtitle: str
     body: str
     headings: tuple[tuple[int, str, str], ...]  # (level, identifier, text)
+    sections: tuple[Section, ...]
 
 
 def render_preview(folder: Path, site: Path, book: Book) -> None:
@@ -59,6 +60,7 @@ def render_preview(folder: Path, site: Path, book: Book) -> None:
     for position, page in enumerate(pages):
         text = template.substitute(_fields(book, pages, position, footer))
         (site / page.output).write_text(text, encoding="utf-8")
+    write_index(((page.output, page.title, page.sections) for page in pages), site / INDEX)
     for name in ASSETS:
         shutil.copyfile(folder / THEME / name, site / name)
 
@@ -89,7 +91,7 @@ def _rendered(page: Source, source: str, output: str, body: str, blocks: list) -
         if block["t"] == "Header" and block["c"][0] in (2, 3) and block["c"][1][0]
     ]
     title, subtitle = (str(page.meta.get(key) or "") for key in ("title", "subtitle"))
-    return Rendered(source, output, title, subtitle, body, tuple(headings))
+    return Rendered(source, output, title, subtitle, body, tuple(headings), sections_of(blocks))
 
 
 def _copy_targets(blocks: list, parent: Path, folder: Path, site: Path) -> None:

@@ -1,0 +1,177 @@
+"""The report card: one proxy audited in one call, and a table across proxies.
+
+`audit(proxy)` asks the English suite; a score file or a pairwise ranker is audited like any reward
+model. The rule behind "flagged" is in `audit.rule`. Left out: figures, which pages draw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from proxylab.accuracy import score_pairs
+from proxylab.audit.calibration import calibration_table, kind_of_subset, reliability_table
+from proxylab.audit.english import english_probes
+from proxylab.audit.findings import ALL, findings
+from proxylab.audit.probes import QUALITY, check_probes, probes_as_pairs
+from proxylab.audit.rule import FAMILIES, FLAGGED, RATE, SHIFT
+from proxylab.audit.scoring import Scale, is_pointwise, scale_of, score_probes
+from proxylab.rewards.pairwise import RankerReward
+from proxylab.rewards.score_files import ScoreFile
+from proxylab.rewards.self_test import (
+    Check,
+    checks_table,
+    run_checks,
+)
+from proxylab.tables import escaped, joined, markdown_table, number, with_interval
+
+VERDICT_SENTENCES = {
+    FLAGGED: "flagged",
+    "clear but small": "above the allowance, below the minimal size",
+    "not shown": "not shown to exceed the allowance",
+    "undefined": "undefined",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ReportCard:
+    """What an audit of one proxy found.
+
+    findings: as `audit.findings` gives them. scores: the scored probes. scale: the proxy's own.
+    checks: its self-test on the quality probes (name, passed, detail). calibration and reliability:
+    on labelled pairs, None without them.
+    """
+
+    name: str
+    findings: pd.DataFrame
+    scores: pd.DataFrame
+    scale: Scale
+    checks: pd.DataFrame
+    calibration: pd.DataFrame | None = None
+    reliability: pd.DataFrame | None = None
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """The findings that the rule judges, one row a family."""
+        table = self.findings
+        return table[(table["kind"] == ALL) & table["measure"].isin([RATE, SHIFT])]
+
+    @property
+    def flagged(self) -> list[str]:
+        """The families that the rule flags, in their order."""
+        return self.tested.loc[self.tested["flagged"], "family"].tolist()
+
+    @property
+    def n_undefined(self) -> int:
+        """Probes that the proxy gave no finite score."""
+        return int(self.scores["gap"].isna().sum())
+
+    def to_markdown(self) -> str:
+        """The card as Markdown: a sentence, the findings, failed checks, calibration."""
+        parts = [f"**{escaped(self.name)}**: {self._summary()}", _findings_table(self.tested)]
+        parts += [
+            f"Self-test failed, {escaped(check.name)}: {escaped(check.detail)}."
+            for check in map(Check, *(self.checks[c] for c in ("name", "passed", "detail")))
+            if not check.passed
+        ]
+        if self.calibration is not None:
+            parts.append(_calibration_table(self.calibration))
+        return "\n\n".join(parts)
+
+    def _summary(self) -> str:
+        known = self.tested["verdict"] != "undefined"
+        found = ", ".join(escaped(family) for family in self.flagged) or "nothing"
+        return (
+            f"flagged in {len(self.flagged)} of {int(known.sum())} families ({found}); "
+            f"{self.n_undefined:,} of {len(self.scores):,} probes without a score; one unit of its "
+            f"own scale is {number(self.scale.value, 3)} in reward."
+        )
+
+
+def audit(
+    proxy,
+    *,
+    probes: pd.DataFrame | None = None,
+    pairs: pd.DataFrame | None = None,
+    rng: np.random.Generator | None = None,
+    n_resamples: int = 1000,
+    name: str | None = None,
+) -> ReportCard:
+    """Audit a proxy: score the probes, judge every family by the rule, and calibrate on pairs.
+
+    Arguments: `proxy` a reward model, or anything with `name` and `score_pairs`; `probes` a probe
+    frame, the English suite by default; `pairs` a labelled pair frame for calibration, helpful and
+    harmless told apart by their subset; `rng` of the bootstraps, by default one of seed 0.
+    Raises ValueError for probes that are none or a proxy that does not answer one score a text.
+    """
+    probes = english_probes() if probes is None else check_probes(probes)
+    rng = np.random.default_rng(0) if rng is None else rng
+    scored = score_probes(proxy, probes)
+    scale = scale_of(scored, pointwise=is_pointwise(proxy))
+    table = findings(scored, scale, rng=rng, n_resamples=n_resamples)
+    calibration = reliability = None
+    if pairs is not None:
+        scores, kinds = score_pairs(proxy, pairs), kind_of_subset(pairs["subset"])
+        calibration = calibration_table(scores, kinds, rng=rng, n_resamples=n_resamples)
+        reliability = reliability_table(scores, kinds)
+    checks = _checks(proxy, probes)
+    return ReportCard(name or proxy.name, table, scored, scale, checks, calibration, reliability)
+
+
+def report_table(cards: Sequence[ReportCard]) -> pd.DataFrame:
+    """Every tested finding of every card: column proxy, then those of `findings`.
+
+    Raises ValueError when two cards have one name.
+    """
+    names = [card.name for card in cards]
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(f"two cards are named {min(repeated)!r}: pass audit(..., name=) to tell")
+    frames = [card.tested.assign(proxy=card.name) for card in cards]
+    table = pd.concat(frames, ignore_index=True)
+    return table[["proxy", *table.columns.drop("proxy")]]
+
+
+def _checks(proxy, probes: pd.DataFrame) -> pd.DataFrame:
+    """The self-test on the quality probes, passed or not; none of what it does not know."""
+    if not (is_pointwise(proxy) or isinstance(proxy, ScoreFile | RankerReward)):
+        return checks_table([])
+    quality = probes[probes["family"] == QUALITY].reset_index(drop=True)
+    return checks_table(run_checks(proxy, pairs=probes_as_pairs(quality)))
+
+
+def finding_sentence(row: pd.Series) -> str:
+    """One tested finding in words, with its interval and n."""
+    family = FAMILIES[row["family"]]
+    if row["measure"] == RATE:
+        limits = [100 * row[name] for name in ("value", "low", "high")]
+        said = f"{family.counts} for {with_interval(*limits, 0)} % of {row['n']} prompts"
+    else:
+        limits = [row[name] for name in ("value", "low", "high")]
+        said = f"{family.counts} moves the score by {with_interval(*limits)} units of its scale"
+        said += f" over {row['n']} prompts"
+    return f"{said}: {VERDICT_SENTENCES[row['verdict']]}"
+
+
+def _findings_table(tested: pd.DataFrame) -> str:
+    shown = pd.DataFrame(
+        {
+            "family": tested["family"],
+            "what": [FAMILIES[name].counts for name in tested["family"]],
+            "value": joined(tested),
+            "n": tested["n"],
+            "undefined": tested["n_undefined"],
+            "chance": tested["null"],
+            "allowed": tested["allowance"],
+            "verdict": tested["verdict"],
+        }
+    )
+    return markdown_table(shown, text=("family", "what", "verdict"))
+
+
+def _calibration_table(calibration: pd.DataFrame) -> str:
+    shown = calibration.assign(value=joined(calibration, digits=3))
+    names = {"null": "without knowledge or by chance"}
+    kept = shown[["kind", "measure", "value", "n", "null"]]
+    return markdown_table(kept, names=names, text=("kind", "measure"))
