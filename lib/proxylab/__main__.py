@@ -1,4 +1,4 @@
-"""The command line: `python -m proxylab run | page | site | doctor`, or `proxylab ...`."""
+"""The command line: `python -m proxylab run | page | site | audit | doctor`, or `proxylab ...`."""
 
 import argparse
 import sys
@@ -34,6 +34,10 @@ def _parser() -> argparse.ArgumentParser:
     site.add_argument("--renderer", choices=("auto", "quarto", "preview"), default="auto")
     site.set_defaults(command=_site)
 
+    audit = commands.add_parser("audit", help="self-test and audit a proxy: its report card")
+    _audit_options(audit)
+    audit.set_defaults(command=_audit)
+
     doctor = commands.add_parser("doctor", help="say what is installed and what will be used")
     doctor.set_defaults(command=_doctor)
     return parser
@@ -50,6 +54,23 @@ def _notebook_options(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="override a parameter; may be given several times",
     )
+
+
+def _audit_options(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = "dpo:POLICY,REFERENCE and ranker:FOLDER are proxies too; -1 turns a cost model"
+    forms = "a folder, a hub id, a file of scores, module:function or file.py:function"
+    parser.add_argument("source", nargs="?", help=forms)
+    labelled = "calibrate on labelled pairs: world, hh-rlhf, hub or a folder in HH-RLHF's layout"
+    parser.add_argument("--data", help=labelled)
+    parser.add_argument("--pairs", type=Path, help="such a folder, or pairs as JSON lines")
+    parser.add_argument("--probes", choices=("english", "world"), help="default: as the data")
+    parser.add_argument("--orientation", type=int, choices=(1, -1), help="-1: lower is better")
+    parser.add_argument("--template", help="plain or chat; of a ranker its text")
+    parser.add_argument("--name", help="what the proxy is called on its card")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the card there too")
+    parser.add_argument("--write-probes", type=Path, metavar="FILE.jsonl", help="write the texts")
+    parser.add_argument("--profile", default="cpu", help="of the world (cpu)")
+    parser.add_argument("--seed", type=int, default=0, help="of the world (0)")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -97,6 +118,16 @@ def _site(options: argparse.Namespace) -> int:
     except SiteError as error:
         return _fail(error)
     print(f"{report}\nopen {report.site / 'index.html'}")
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    from proxylab.studies.audit import command  # torch takes seconds to import
+
+    try:
+        print(command.run(options))
+    except (ValueError, OSError) as error:
+        return _fail(error)
     return 0
 
 

@@ -422,7 +422,7 @@ def test_real_completions_are_described_by_subset(monkeypatch):
     table.loc[:4, "conflict_sum"] = np.nan
     monkeypatch.setattr(conflict_text, "gather", lambda *_, **__: table)
     text = conflict_text.samples_table("cpu").data
-    assert text.splitlines()[0] == "|   | all | a | b |"
+    assert text.splitlines()[0] == "| measure | all | a | b |"
     assert "undefined conflict: 5 (summed)" in text
     sentence = conflict_text.samples_sentence("cpu").data
     assert "at −0.90 [−0.90, −0.90]" in sentence

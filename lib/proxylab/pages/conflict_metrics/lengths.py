@@ -59,7 +59,7 @@ def world_table(profile: str) -> Markdown:
         caption="AUROC of mean |PACS| for “the proxy is wrong here”, all prompts, by normalisation "
         "of the log-probability; and how length and summed log-probability correlate within a "
         f"prompt. Mean [95 % interval over seeds and prompts], {seeds_in_words(table)}.",
-        names={"kind": " "},
+        names={"kind": "measure"},
         text=("kind",),
     )
 

@@ -143,7 +143,7 @@ def outcomes_table(profile: str) -> Markdown:
         caption="Share among all prompts → among the most conflicted, in %; below, the "
         "difference in points [95 % interval over seeds and prompts]. "
         f"{_counts(marked(profile))}. Rows on topics say who was taught them, not who is right.",
-        names={"what": " "},
+        names={"what": "measure"},
         text=("what",),
     )
 

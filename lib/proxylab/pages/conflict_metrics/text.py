@@ -58,7 +58,7 @@ def samples_table(profile: str) -> Markdown:
         caption="Completions of HH-RLHF test prompts by a small language model: within-prompt "
         "correlations and conflict, mean [95 % interval over seeds and prompts], "
         f"{seeds_in_words(table)}. {_undefined(table)}",
-        names={"what": " "},
+        names={"what": "measure"},
         text=("what",),
     )
 

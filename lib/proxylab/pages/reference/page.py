@@ -80,7 +80,8 @@ def _room(room: str) -> str:
         if path != room:
             heading = f"### {escaped(path)} {{#module-{path} .unnumbered}}"
             parts += [heading, _said_by(package()[path])]
-        parts += [_entry(entry) for entry in names if entry.module == path]
+        level = "###" if path == room else "####"
+        parts += [_entry(entry, level) for entry in names if entry.module == path]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -88,10 +89,10 @@ def _said_by(item: griffe.Object) -> str:
     return docstring_markdown(item.docstring.value) if item.docstring else ""
 
 
-def _entry(entry: Entry) -> str:
+def _entry(entry: Entry, level: str) -> str:
     item = entry.item
     parts = [
-        f"#### `{entry.name}` {{#{anchor(entry)} .unnumbered}}",
+        f"{level} `{entry.name}` {{#{anchor(entry)} .unnumbered}}",
         code_block(signature(item)),
         _said_by(item),
     ]

@@ -1,0 +1,272 @@
+"""What we get for each item of Targeting Misalignment, read from the pages' own comparisons.
+
+Each function takes a profile and returns `Found`; it raises MissingResults where its runs have no
+result. Nothing is estimated here: the frames are those that the pages show.
+"""
+
+import numpy as np
+import pandas as pd
+
+from proxylab.pages.ablations.finding import finding
+from proxylab.pages.ablations.variants import variant_changes
+from proxylab.pages.conflict_metrics.outcomes import outcome_shares
+from proxylab.pages.conflict_metrics.simulation import notes_and_ours
+from proxylab.pages.ledger.rule import (
+    ANSWERED,
+    CHECKED,
+    DIFFERS,
+    MATCHES,
+    NOT_HERE,
+    UNTOLD,
+    Found,
+    by_direction,
+    clear_of,
+    seeds_text,
+)
+from proxylab.pages.shf_cas import (
+    contrasts,
+    cost,
+    faults,
+    overview,
+    rows,
+    selectors,
+    trained_policy,
+)
+from proxylab.pages.verdicts import (
+    HIGHER,
+    LOWER,
+    NOISE,
+    NOT_AFTER_HOLM,
+    ONE_SEED,
+    UNDEFINED,
+)
+from proxylab.results import MissingResults
+from proxylab.stats import holm
+from proxylab.tables import joined, number, with_interval
+
+WORDS = {"better": HIGHER, "worse": LOWER, "unclear": NOT_AFTER_HOLM, "noise": NOISE}
+NEAR = 3.0  # standard errors within which two simulated values agree
+GOLD, ACCURACY = "gold", "accuracy"
+
+
+def pacs(profile: str) -> Found:
+    return Found(
+        "difference of z-scores within a prompt; its identities (sum 0, mean square "
+        "2 (1 − ρ)) are tested; degenerate prompts are undefined and counted",
+        CHECKED,
+    )
+
+
+def kendall(profile: str) -> Found:
+    return Found(
+        "discordant pairs / all pairs; equal to (1 − τ) / 2 of scipy's without ties", CHECKED
+    )
+
+
+def gaussian(profile: str) -> Found:
+    """Each of the notes' values against ours, in standard errors of their difference."""
+    table = notes_and_ours(profile)
+    near = int((table["z"] <= NEAR).sum())
+    text = f"{near} of {len(table)} values within {NEAR:g} standard errors; farthest "
+    verdict = MATCHES if near == len(table) else DIFFERS
+    return Found(text + number(table["z"].max(), 1), verdict)
+
+
+def loop(profile: str) -> Found:
+    return Found(
+        "as released, with an explicit budget and rounds; selection spends exactly the budget "
+        "(tested for every selector)",
+        CHECKED,
+    )
+
+
+def coverage(profile: str) -> Found:
+    return Found(
+        "the world's ten topics stand in the same four quadrants, as many in each", CHECKED
+    )
+
+
+def settings(profile: str) -> Found:
+    return Found(
+        "needs the hub and a GPU: Pythia-1B, PKU-SafeRLHF and the gold cost model", NOT_HERE
+    )
+
+
+def shared_ignorance(profile: str) -> Found:
+    """Are both wrong more often among the most conflicted prompts than among all."""
+    table = outcome_shares(profile)
+    own = table[table["what"] == "both wrong"]
+    texts = joined(own.assign(**_points(own)), digits=1)
+    said = "; ".join(f"{task} {text}" for task, text in zip(own["task"], texts, strict=True))
+    return Found(
+        f"share of prompts with both wrong, most conflicted less all, in points: {said}; "
+        f"{clear_of(own)}",
+        by_direction(own, expected=1),
+    )
+
+
+def _points(table: pd.DataFrame) -> dict[str, pd.Series]:
+    return {name: 100 * table[name] for name in ("value", "low", "high")}
+
+
+def against(task: str, baselines: tuple[str, ...] = ("random", "rso")):
+    """Conflict less each baseline on one task, gold and accuracy, as one family."""
+
+    def find(profile: str) -> Found:
+        if task not in overview.tasks(profile):
+            raise MissingResults(rows.NOTEBOOK, profile=profile, where={"task": task})
+        found = [
+            rows.compared(profile, task, baseline, ("conflict",)).assign(baseline=baseline)
+            for baseline in baselines
+        ]
+        table = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
+        table = _judged(table)
+        texts = joined(table, digits=3)
+        said = "; ".join(
+            f"{row.measure} − {row.baseline} {text}"
+            for row, text in zip(table.itertuples(), texts, strict=True)
+        )
+        seeds = seeds_text(table["n_seeds"].max())
+        return Found(f"{said}; {seeds}; {clear_of(table)}", by_direction(table, expected=1))
+
+    return find
+
+
+def _judged(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `rows.compared` with Holm's correction over all of them and the pages' verdicts."""
+    table = table.assign(p_holm=holm(table["p"].to_numpy()))
+    words = [WORDS.get(rows.verdict(row), UNDEFINED) for row in table.itertuples()]
+    return table.assign(verdict=np.where(table["n_seeds"] < 2, ONE_SEED, words))
+
+
+def policy(profile: str) -> Found:
+    """PPO's policy, and the exact optimum, on feedback by conflict less on feedback by random."""
+    table = trained_policy.contrast_rows(profile)
+    own = table[table["comparison"] == "conflict − random"]
+    said = "; ".join(
+        f"{row.method} {text} ({seeds_text(row.n_seeds)})"
+        for row, text in zip(own.itertuples(), joined(own), strict=True)
+    )
+    return Found(f"gold, conflict − random: {said}; {clear_of(own)}", by_direction(own, expected=1))
+
+
+def refined_conflict(profile: str) -> Found:
+    """How mean |PACS| of the refined reward model changes by the full budget."""
+    table = overview.curve_rows(profile, cost.CONFLICTS)
+    own = table[(table["measure"] == "conflict_proxy") & (table["selector"] == "conflict")]
+    own = own[own["round"] == own["round"].max()]
+    limits = {"value": "change", "low": "change_low", "high": "change_high"}
+    own = own.assign(**{name: own[column] for name, column in limits.items()})
+    own = _judged(own)
+    texts = joined(own, digits=3)
+    said = "; ".join(f"{task} {text}" for task, text in zip(own["task"], texts, strict=True))
+    return Found(
+        f"change of mean abs. PACS with conflict's labels: {said}; {clear_of(own)}",
+        by_direction(own, expected=-1),
+    )
+
+
+def budget(profile: str) -> Found:
+    """Labels that conflict needs to reach what random reaches with all of them."""
+    said, reached = [], []
+    for task in overview.tasks(profile):
+        for measure in (GOLD, ACCURACY):
+            needed = selectors.labels_to_reach_random(profile, task, measure)
+            if "conflict" in needed:
+                said.append(f"{task}, {measure}: {needed['conflict']}")
+                reached.append(needed["conflict"])
+    spent = overview.main_rows(profile, "rounds")["n_labels"].max()
+    text = f"labels to reach random's end at {spent:,}, on the mean curve: {'; '.join(said)}"
+    return Found(
+        f"{text}; the gap itself is judged in the rows above", UNTOLD if said else NOT_HERE
+    )
+
+
+def annotator(profile: str) -> Found:
+    """A noisy annotator in place of gold: does conflict's gain over random change."""
+    table = variant_changes(profile)
+    own = table[table["variant"].str.startswith("annotator noise")]
+    if own.empty:
+        raise MissingResults(rows.NOTEBOOK, profile=profile, where={"annotator": "noisy"})
+    said = "; ".join(
+        f"{row.measure} {text}" for row, text in zip(own.itertuples(), joined(own), strict=True)
+    )
+    return Found(
+        "GPT-4o is not to be had; with noise in the gold annotator's scores, change of "
+        f"conflict's gain over random: {said}; {clear_of(own)}",
+        NOT_HERE,
+    )
+
+
+def released_faults(profile: str) -> Found:
+    """Each fault's effect on gold reward and accuracy: the clear ones by name."""
+    table = faults.fault_effects(profile)
+    clear = table[(table["p_holm"] < rows.ALPHA) & (table["selector"] == "conflict")]
+    said = "; ".join(
+        f"{row.fault.replace('_', ' ')}, {row.measure} {text}"
+        for row, text in zip(clear.itertuples(), joined(clear), strict=True)
+    )
+    n = table["fault"].nunique()
+    return Found(f"{n} faults switched on; clear after Holm: {said or 'none'}", ANSWERED)
+
+
+def held_out(profile: str) -> Found:
+    """Does conflict find wrong proxies where the policy was taught, and where it was not."""
+    table = finding(profile)
+    taught, untaught = "policy taught the topic", "policy not taught the topic"
+    said = "; ".join(
+        f"{row['task']} {row[taught]} taught, {row[untaught]} not"
+        for row in table.to_dict("records")
+    )
+    seeds = seeds_text(int(table["n_seeds"].max()))
+    return Found(f"AUROC of conflict for a wrong proxy: {said}; {seeds}", ANSWERED)
+
+
+def high_or_low(profile: str) -> Found:
+    table = contrasts.contrasts(profile)
+    own = table[table["contrast"] == "conflict − low_conflict"]
+    said = "; ".join(
+        f"{row.task}, {row.measure} {text}{'' if row.low > 0 or row.high < 0 else ' (noise)'}"
+        for row, text in zip(own.itertuples(), joined(own, digits=3), strict=True)
+    )
+    return Found(f"high less low conflict at equal budget: {said}", ANSWERED)
+
+
+def ignorance_or_strength(profile: str) -> Found:
+    """Who is wrong among the most conflicted prompts, beside all prompts."""
+    table = outcome_shares(profile)
+    kinds = ("only proxy wrong", "only policy wrong", "both wrong")
+    said = []
+    for task, part in table[table["what"].isin(kinds)].groupby("task", sort=False):
+        shares = part.set_index("what")
+        parts = [
+            f"{kind} {number(100 * shares.loc[kind, 'selected'], 0)} % "
+            f"(all: {number(100 * shares.loc[kind, 'all'], 0)} %)"
+            for kind in kinds
+        ]
+        said.append(f"{task}: {', '.join(parts)}")
+    return Found("; ".join(said), ANSWERED)
+
+
+def machine_time(profile: str) -> Found:
+    table = cost.seconds(profile)
+    n_rounds = overview.main_rows(profile, "rounds")["round"].max()
+    said = []
+    for task, part in table.groupby("task", sort=False):
+        own = part.set_index("selector").drop(columns="task").fillna(0.0)
+        once = [stage for stage in own if stage in cost.ONCE]
+        total = own[once].sum(axis=1) + n_rounds * own.drop(columns=once).sum(axis=1)
+        said.append(
+            f"{task}: conflict {number(total['conflict'], 0)} s, random "
+            f"{number(total['random'], 0)} s"
+        )
+    return Found(f"machine time of the whole loop: {'; '.join(said)}", ANSWERED)
+
+
+def objectives(profile: str) -> Found:
+    """The finding on every task that was run: safety, helpfulness, questions."""
+    table = finding(profile)
+    said = "; ".join(
+        f"{row.task} {with_interval(row.value, row.low, row.high)}" for row in table.itertuples()
+    )
+    return Found(f"AUROC where taught less where not: {said}; {clear_of(table)}", ANSWERED)
