@@ -69,11 +69,11 @@ def trial(profile: str) -> str:
     n_found = round(float((top["value"] * top["n"]).sum()))
     alarm = alarms.alarm_rows(profile).iloc[-1]
     return (
-        f"**Of {len(pairs)} comparisons between five published reward models, {n_told} can be told "
-        f"from chance with {n_pairs} pairs** ([agreement](correlation.ipynb)). The audit's probes "
-        f"find an injected bias, at its largest dose, in {n_found} of {int(top['n'].sum())} audits, "
-        f"and raise a false alarm in {int(alarm['audits_with_false'])} of {int(alarm['audits'])} "
-        "audits of clean proxies ([report cards](report_cards.ipynb))."
+        f"**Of {len(pairs)} comparisons between five published reward models, {n_told} can be "
+        f"told from chance with {n_pairs} pairs** ([agreement](correlation.ipynb)). The audit's "
+        f"probes find an injected bias, at its largest dose, in {n_found} of {int(top['n'].sum())} "
+        f"audits, and raise a false alarm in {int(alarm['audits_with_false'])} of "
+        f"{int(alarm['audits'])} audits of clean proxies ([report cards](report_cards.ipynb))."
     )
 
 
