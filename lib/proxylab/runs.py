@@ -162,6 +162,7 @@ class Audit(RunParameters):
     """Audit proxies as they are and with injected biases: report cards, detection, calibration."""
 
     notebook: ClassVar[str] = "audit"
+    result_version: ClassVar[int] = 2  # since then one pair a prompt, and no interval of ECE
 
     data: str = "world"  # "world", "hh-rlhf" (the folder of PROXYLAB_DATA), "hub", or a folder
     proxies: tuple[str, ...] = ()  # "gold", "task", "raw", a folder, ...; none named: the data's

@@ -69,6 +69,8 @@ def test_a_calibrated_proxy_is_found_calibrated_and_a_sure_one_too_sure():
     ]
     assert tables[0].loc["temperature", "low"] < 1 < tables[0].loc["temperature", "high"]
     assert tables[0].loc["ece", "value"] < 2 * tables[0].loc["ece", "null"]
+    # Redraws of a calibrated proxy's error never hold its true value, 0: no interval is given.
+    assert tables[0].loc["ece", ["low", "high"]].isna().all()
     # three times the gaps: three times the temperature, and after it the same Brier score
     found, first = (t.loc["temperature", "value"] for t in (tables[1], tables[0]))
     assert found == pytest.approx(3 * first)

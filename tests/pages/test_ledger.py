@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from proxylab.pages.ledger import entries, rule
+from proxylab.pages.ledger import elephant, entries, rule, targeting
 from proxylab.pages.ledger import table as page
 from proxylab.pages.ledger.rule import Found
 from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, ONE_SEED
@@ -112,3 +112,49 @@ def test_the_table_shows_item_report_and_verdict(monkeypatch):
     assert "the six categories" not in text  # an item of the other paper
     said = page.tally_sentence("cpu").data
     assert f"{len(rows[rows['paper'] == 'elephant'])} rows: cannot be told" in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "seeds", "verdict"),
+    [
+        (0.01, 0.09, 3, rule.SAME),
+        (-0.09, -0.01, 3, rule.DIFFERS),
+        (-0.01, 0.09, 3, rule.UNTOLD),
+        (0.01, 0.09, 1, rule.UNTOLD),  # one seed decides nothing
+    ],
+)
+def test_table_4_is_judged_by_cleaned_less_raw(monkeypatch, low, high, seeds, verdict):
+    models = {"model": ["trained on cleaned", "trained on raw"], "value": [0.7, 0.6]}
+    rows = pd.DataFrame(models).assign(low=0.5, high=0.8, labels="cleaned", subset="mixed")
+    pair = {"a": "trained on cleaned", "b": "trained on raw", "value": (low + high) / 2}
+    pair |= {"low": low, "high": high, "apart": 0, "both": seeds}
+    monkeypatch.setattr(elephant.reward_models, "accuracy_rows", lambda *_: rows)
+    monkeypatch.setattr(elephant.reward_models, "comparisons", lambda *_: pd.DataFrame([pair]))
+    assert elephant.accuracy_table("cpu").verdict == verdict
+
+
+@pytest.mark.parametrize(("identical", "empty"), [(0, 0), (3, 0), (0, 2), (3, 2)])
+def test_exact_counts_decide_what_is_in_the_data(monkeypatch, identical, empty):
+    read = pd.DataFrame(
+        {
+            "split": "test",
+            "subset": ["helpful-rejection-sampled", "harmless-base"],
+            "identical": [identical, 0],
+            "empty": [0, empty],
+            "n_pairs": 10,
+        }
+    )
+    monkeypatch.setattr(elephant, "gather", lambda *_, **__: read)
+    # Figure 7 says that there are none; figure 8 that both kinds exist.
+    claimed = elephant.contradiction("cpu").verdict
+    assert claimed == (rule.DIFFERS if identical or empty else rule.SAME)
+    both = elephant.noise_cases("cpu").verdict
+    assert both == (rule.SAME if identical and empty else rule.DIFFERS)
+
+
+def test_simulated_values_match_unless_one_lies_too_far(monkeypatch):
+    table = pd.DataFrame({"z": [0.0, 2.5]})  # of two values the limit at 5 % is 2.24
+    monkeypatch.setattr(targeting, "notes_and_ours", lambda profile: table)
+    assert targeting.gaussian("cpu").verdict == rule.DIFFERS
+    monkeypatch.setattr(targeting, "notes_and_ours", lambda profile: table.assign(z=[0.0, 2.2]))
+    assert targeting.gaussian("cpu").verdict == rule.MATCHES

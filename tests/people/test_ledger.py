@@ -141,6 +141,19 @@ def test_the_same_answers_are_added_once(batch, ledger):
     assert ledger.add(timed) == 0  # an old file again changes nothing
 
 
+def test_a_file_that_comes_again_takes_back_nothing_that_was_said_since(batch, ledger):
+    """A row without a time is known by its source too, though it is no longer the last word."""
+    task = batch.tasks[0]
+    row = answer(task, choice="first", at=None, source="back.csv")
+    assert ledger.add([row]) == 1
+    ledger.append([answer(task, choice="second", at=None, source="form")])
+    assert ledger.add([row]) == 0
+    (counted,) = ledger.standing().counted
+    assert counted.choice == "second"
+    changed = replace(row, choice="tie")  # the file itself says something else now
+    assert ledger.add([changed]) == 1
+
+
 def test_an_answer_without_a_time_is_new_if_it_differs_from_the_last(batch, ledger):
     task = batch.tasks[0]
     there, back = answer(task), answer(task, choice="second")

@@ -183,6 +183,15 @@ def test_rounds_are_joined_and_a_question_asked_twice_is_there_once(batch):
         joined(batch, scores_batch(["x"], ["p"], ["r"]))
 
 
+def test_a_question_of_two_batches_keeps_the_records_of_both():
+    pair = {"prompt": PROMPT, "chosen": REPLIES[0], "rejected": REPLIES[1]}
+    batches = [pairs_batch(pd.DataFrame([{"pair_id": name, **pair}])) for name in ("a", "b")]
+    (task,) = joined(*batches).tasks
+    assert [record.name for record in task.records] == ["a", "b"]
+    (task,) = joined(batches[0], batches[0]).tasks  # the same record again is one
+    assert [record.name for record in task.records] == ["a"]
+
+
 def test_what_no_file_can_carry_is_refused():
     with pytest.raises(PreferenceError, match="lone surrogate at character 1"):
         task_of("p", ("a\ud800", "b"), seed=0)

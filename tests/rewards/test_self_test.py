@@ -408,3 +408,9 @@ def test_a_score_file_without_a_whole_pair_fails(pairs):
 def test_null_rulers_pass_on_plain_english_probes():
     for null in (RandomReward(), LongestReward()):
         assert all(check.passed for check in self_test(null))
+
+
+def test_a_ranker_without_pairs_fails_and_says_so(held_out):
+    ranker = RankerReward(CallableRanker("any", lambda p, a, b: np.ones(len(p))))
+    found = failures(ranker, held_out.head(0))
+    assert found == {"verdicts": "0 of 0 pairs without a verdict in an order"}

@@ -114,10 +114,10 @@ def calibration_table(
     """Calibration in numbers: one row a kind and measure, with bootstrap intervals over pairs.
 
     Arguments: `scores` as `score_pairs` gives them; `kinds` `(n,)`, "helpful" or "harmless".
-    measure: "accuracy" (Wilson; a tie is wrong), "ece", "brier", "temperature" (above 1: too sure;
-    infinite: of no use) and "brier calibrated", after dividing by that temperature. null: for ece
-    the mean error that a perfectly calibrated proxy of the same confidences shows by chance; for
-    brier 0.25. n counts pairs.
+    measure: "accuracy" (Wilson; a tie is wrong), "ece" (no interval: redraws of it lie above the
+    truth), "brier", "temperature" (above 1: too sure; infinite: of no use) and "brier calibrated",
+    after dividing by that temperature. null: for ece the mean error that a perfectly calibrated
+    proxy of the same confidences shows by chance; for brier 0.25. n counts pairs.
     """
     rows = []
     for kind, gaps in parts_of(scores, kinds):
@@ -134,7 +134,8 @@ def _measures(
     draws = {"rng": rng, "n_resamples": n_resamples}
     n = len(gaps)
     yield "accuracy", wilson(int((gaps > 0).sum()), n), 0.5
-    ece = bootstrap(lambda rows: calibration_error(confidence[rows], right[rows]), n, **draws)
+    # Never below 0 and raised by chance, so that redraws of it lie above the truth: no interval.
+    ece = Interval(calibration_error(confidence, right), np.nan, np.nan, n)
     yield "ece", ece, _error_by_chance(confidence, rng)
     yield "brier", bootstrap(lambda rows: brier(gaps[rows]), n, **draws), 0.25
     slope = bootstrap(lambda rows: calibrating_slope(gaps[rows]), n, **draws)

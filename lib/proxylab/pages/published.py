@@ -47,15 +47,20 @@ def impossible_sentence() -> Markdown:
     )
 
 
-def our_tables_are_possible(profile: str, data: str) -> Markdown:
-    """The same check on our own runs, in a sentence."""
+def possible_rows(profile: str, data: str) -> pd.DataFrame:
+    """`within_parts` of every accuracy table of our own runs."""
     frames = [
         gather(notebook, "accuracy", profile=profile, where=WHERE[data]).assign(
             model=lambda t: t["model"] + t["run_id"] + t["test_labels"]
         )
         for notebook in (RULERS, TRAINED)
     ]
-    found = within_parts(pd.concat(frames, ignore_index=True))
+    return within_parts(pd.concat(frames, ignore_index=True))
+
+
+def our_tables_are_possible(profile: str, data: str) -> Markdown:
+    """The same check on our own runs, in a sentence."""
+    found = possible_rows(profile, data)
     return Markdown(
         f"The same check on our own tables: {int(found['possible'].sum())} of {len(found)} rows "
         "lie within the range of their parts."

@@ -51,18 +51,19 @@ class Ledger:
         """Append the answers that are new, so that a file may be imported again; how many were.
 
         An answer with its time is known if the ledger has an equal one; one without, if it is
-        what the person last said on that question.
+        what the person last said on that question, there or from the same source: a file that
+        comes again does not take back what was said since.
         """
         with self._locked():
             before = self.read()[0]
             timed = {_identity(answer) for answer in before if answer.at is not None}
-            last = {answer.key: answer for answer in before}
+            last = {place: answer for answer in before for place in _places(answer)}
             new = []
             for answer in answers:
-                known = last.get(answer.key) == answer
+                known = any(last.get(place) == answer for place in _places(answer))
                 if not (_identity(answer) in timed if answer.at is not None else known):
                     new.append(answer)
-                    last[answer.key] = answer
+                    last |= dict.fromkeys(_places(answer), answer)
                     timed.add(_identity(answer))
             self._append(new)
         return len(new)
@@ -90,6 +91,11 @@ class Ledger:
             os.fsync(file.fileno())
         if is_new:
             _sync_folder(self.path.parent)
+
+
+def _places(answer: Answer) -> tuple[tuple[str, ...], ...]:
+    """Where an answer is the last word: on its question, and on its question from its source."""
+    return answer.key, (*answer.key, answer.source)
 
 
 def _identity(answer: Answer) -> str:

@@ -162,13 +162,19 @@ def in_order(tasks: Iterable[Task], seed: int) -> tuple[Task, ...]:
 def joined(*batches: Batch) -> Batch:
     """Several batches of one kind as one, such as all rounds so far; selector and round: the last.
 
-    A question asked twice is there once. Raises PreferenceError for batches of different kinds.
+    A question asked twice is there once, with the records of both times. Raises PreferenceError
+    for batches of different kinds.
     """
     kinds = {batch.kind for batch in batches}
     if len(kinds) != 1:
         raise PreferenceError(f"batches of one kind are needed, these are {sorted(kinds)}")
     once = {task.task_id: task for batch in reversed(batches) for task in reversed(batch.tasks)}
-    tasks = tuple(reversed(once.values()))
+    records: dict[str, dict[Record, None]] = {}
+    for task in (task for batch in batches for task in batch.tasks):
+        records.setdefault(task.task_id, {}).update(dict.fromkeys(task.records))
+    tasks = tuple(
+        replace(task, records=tuple(records[task.task_id])) for task in reversed(once.values())
+    )
     left_out = tuple(dict.fromkeys(name for batch in batches for name in batch.left_out))
     overlap, warning = max(b.overlap for b in batches), any(b.warning for b in batches)
     return replace(batches[-1], tasks=tasks, left_out=left_out, overlap=overlap, warning=warning)

@@ -91,13 +91,20 @@ def accuracy_table(profile: str) -> Found:
     found = reward_models.comparisons(profile, reward_models.WORLD)
     pair = found[(found["a"].str.endswith("cleaned")) & (found["b"] == "trained on raw")]
     gap = f"; cleaned − raw {joined(pair, digits=1, percent=True)[0]} points" if len(pair) else ""
-    careful = SAME if len(pair) and pair["low"].iloc[0] > 0 else UNTOLD
+    careful = _direction(pair.iloc[0]) if len(pair) and pair["both"].iloc[0] > 1 else UNTOLD
     return Found(f"accuracy, %: {said}{gap}. Its models need the hub", careful)
 
 
+def _direction(row: pd.Series) -> str:
+    """The verdict on one difference that the paper expects above 0."""
+    return SAME if row["low"] > 0 else DIFFERS if row["high"] < 0 else UNTOLD
+
+
 def arithmetic(profile: str) -> Found:
-    """No union is better than all of its parts: the paper's table and ours."""
-    return Found(published.our_tables_are_possible(profile, reward_models.WORLD).data, DIFFERS)
+    """Whether a union of ours is ever better than all of its parts, as three of the paper's are."""
+    found = published.possible_rows(profile, reward_models.WORLD)
+    said = published.our_tables_are_possible(profile, reward_models.WORLD).data
+    return Found(said, DIFFERS if found["possible"].all() else SAME)
 
 
 def ppo_table(profile: str) -> Found:
@@ -161,8 +168,9 @@ def toxic_chosen(profile: str) -> Found:
     text = joined(own, value="share", percent=True)[0]
     return Found(
         f"HH-RLHF harmless-base test: {text} % of chosen replies flagged by a classifier of "
-        f"offensive language, n = {int(own['total'].iloc[0]):,}; none is quoted",
-        SAME if own["low"].iloc[0] > 0 else UNTOLD,
+        f"offensive language, whose own errors are not known, n = "
+        f"{int(own['total'].iloc[0]):,}; none is quoted",
+        ANSWERED,
     )
 
 
@@ -186,21 +194,23 @@ def categories(profile: str) -> Found:
 def contradiction(profile: str) -> Found:
     read = gather("clean", "read", profile=profile, where=cleaning.REAL)
     test = read[read["split"] == "test"].set_index("subset")
+    identical = int(test.loc["helpful-rejection-sampled", "identical"])
+    empty = int(test.loc["harmless-base", "empty"])
     return Found(
-        f"{test.loc['helpful-rejection-sampled', 'identical']} identical pairs in "
-        f"helpful-rejection-sampled and {test.loc['harmless-base', 'empty']} pairs with an empty "
+        f"{identical} identical pairs in helpful-rejection-sampled and {empty} pairs with an empty "
         "reply in harmless-base, exact counts of the published test split",
-        DIFFERS,
+        DIFFERS if identical or empty else SAME,
     )
 
 
 def noise_cases(profile: str) -> Found:
     read = gather("clean", "read", profile=profile, where=cleaning.REAL)
     test = read[read["split"] == "test"]
+    identical, empty = int(test["identical"].sum()), int(test["empty"].sum())
     return Found(
-        f"HH-RLHF test: {int(test['identical'].sum())} repetitive and {int(test['empty'].sum())} "
-        f"empty of {int(test['n_pairs'].sum()):,} pairs, exact counts; none is quoted",
-        SAME,
+        f"HH-RLHF test: {identical} repetitive and {empty} empty of "
+        f"{int(test['n_pairs'].sum()):,} pairs, exact counts; none is quoted",
+        SAME if identical and empty else DIFFERS,
     )
 
 

@@ -25,8 +25,9 @@ NOT_RUN = "not run yet"
 MEANINGS = {
     MATCHES: "the paper gives a value of the same quantity, and it lies inside our 95 % interval",
     SAME: "the paper states a direction; at least one of our comparisons has it and is clear after "
-    "Holm's correction, and none is clear the other way",
-    DIFFERS: "the paper's value lies outside our interval, or ours is clear in the other direction",
+    "Holm's correction, and none is clear the other way. A claim that something exists: it does",
+    DIFFERS: "the paper's value lies outside our interval, or ours is clear in the other "
+    "direction. An exact count needs no interval",
     MIXED: "some of our comparisons are clear in the paper's direction and some the other way",
     UNTOLD: "none of our comparisons is clear: the gap is inside the noise, or rests on one seed",
     CHECKED: "a definition or a procedure: the library computes it, and the check named is made "

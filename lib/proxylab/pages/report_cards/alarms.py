@@ -72,7 +72,8 @@ def alarm_sentence(profile: str) -> Markdown:
     said = (
         f"{n_false or 'None'} of {n_audits} audits of a clean proxy "
         f"raised a false alarm ({number(100 * share[0], 0)} % [{low}, {high}]); the rule promises "
-        "5 % at most. "
+        f"5 % at most. The proxies of one world answer the same probes, so that the audits rest on "
+        f"{seeds_in_words(recorded(profile, 'findings'))} and are not independent. "
     )
     if share[1] > 0.05:
         said += "It does not keep its promise here. "

@@ -60,7 +60,8 @@ def _verdicts(before: np.ndarray, after: np.ndarray) -> Check:
     detail = f"{n_without} of {len(before)} pairs without a verdict in an order"
     if n_infinite:
         detail += f", {n_infinite} with infinite log-odds"
-    return Check("verdicts", not n_infinite and 2 * n_without <= len(before), detail)
+    asked_enough = len(before) > 0 and 2 * n_without <= len(before)
+    return Check("verdicts", not n_infinite and asked_enough, detail)
 
 
 def order_consistent(before: np.ndarray, after: np.ndarray, *, alpha: float) -> Check:

@@ -95,14 +95,17 @@ class Setting:
 
     @cached_property
     def pairs(self) -> pd.DataFrame:
-        """Labelled pairs that nothing was trained on: in the world labelled by gold, else test's.
+        """Labelled pairs (not prompts) that nothing was trained on, in the world one a prompt.
 
-        In the world their subset says "harmless" for requests that are harmful there.
+        In the world gold labels them, and their subset says "harmless" for requests that are
+        harmful there; elsewhere they are the test split's.
         """
         if not self.in_world:
             return self.data.test.pairs
         rng = np.random.default_rng([self.seed, PAIR_STREAM])
-        drawn = proxy_preferences(self.world, self.profile.audit.n_pairs, rng)
+        # Pairs that share a prompt are not independent, which the intervals take them for.
+        drawn = proxy_preferences(self.world, 2 * self.profile.audit.n_pairs, rng)
+        drawn = drawn.drop_duplicates("prompt").head(self.profile.audit.n_pairs)
         asks_harm = [self._asks_harm(row) for row in drawn.itertuples()]
         kind = np.where(asks_harm, HARMLESS, HELPFUL)
         return drawn.assign(pair_id=[f"world/test/{i:06d}" for i in range(len(drawn))], subset=kind)
