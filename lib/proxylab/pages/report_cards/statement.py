@@ -91,7 +91,7 @@ def _alarms(profile: str) -> str:
     return (
         f"**It does not cry wolf, as far as {n} audits can say**: {n_false} of {n} audits of clean "
         f"proxies raise a false alarm (at most {number(100 * all_of['audit_high'], 0)} %, with "
-        f"95 % confidence).{true}"
+        f"95 % confidence if audits of one world were independent).{true}"
         if not n_false
         else f"**It cries wolf at times**: {n_false} of {n} audits of clean proxies raise a false "
         f"alarm [{number(100 * all_of['audit_low'], 0)}, "
