@@ -9,8 +9,16 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 from proxylab.evaluate.correlation import METHODS
 from proxylab.pages.correlation import items, judgebench, people, rows, shards, statement
+from proxylab.pages.ledger import proxies, rule
+from proxylab.pages.verdicts import HIGHER, NOISE, NOT_AFTER_HOLM
 from proxylab.results import MissingResults
-from proxylab.studies.correlation.judgebench import judgebench_tables
+from proxylab.studies.correlation.judgebench import (
+    BEST_SINGLE,
+    MAJORITY,
+    MEAN_GAP,
+    STACKED,
+    judgebench_tables,
+)
 from proxylab.studies.correlation.real import TRAINED, people_table
 from proxylab.studies.correlation.shards import sharding_tables
 from proxylab.studies.correlation.world import ALL, CHOSEN, GOLD, ONE, PEOPLE, PERSON, START
@@ -135,7 +143,8 @@ def results(monkeypatch):
         kept = [(seed, t) for seed, t in runs.get(name, []) if wanted in (None, seed)]
         if not kept:
             raise MissingResults(notebook, profile=profile, where=where)
-        return pd.concat([t[table].assign(seed=seed) for seed, t in kept], ignore_index=True)
+        frames = [t[table].assign(seed=seed, n_shards=5) for seed, t in kept]
+        return pd.concat(frames, ignore_index=True)
 
     for module in PAGE:
         if hasattr(module, "gather"):
@@ -146,19 +155,36 @@ def results(monkeypatch):
 def test_seeds_are_pooled_by_their_mean(results):
     found = rows.pooled("cpu", "good", ALL)
     assert found.estimate == pytest.approx(0.65)  # 0.6 and 0.7
-    # One draw in four is the lower seed twice, with its redraws on top.
-    assert 0.55 < found.low < 0.60
-    assert 0.70 < found.high < 0.75
+    # Student's t with one degree of freedom: 0.65 less 12.7062 standard errors of 0.05, which is
+    # wider than the redraws; above, no correlation exceeds 1.
+    assert found.low == pytest.approx(0.65 - 12.7062 * 0.05, abs=1e-5)
+    assert found.high == 1
     assert found.n == 180
     assert rows.reward_models("cpu") == PROXIES
     assert rows.scorers("cpu") == ("random", "longest", "tfidf-word", "weak", "good", GOLD)
 
 
+def test_of_five_seeds_the_redraws_are_enough(results):
+    results["world"] = [(seed, world_tables(seed)) for seed in range(5)]
+    found = rows.pooled("cpu", "weak", ALL)  # 0.1, 0.2, ... 0.5
+    # Student's t would reach 0.3 - 2.78 * 0.0707 = 0.10; redrawn means of five seeds do not.
+    assert 0.13 < found.low < 0.20
+    assert rows.interval_in_words("cpu") == "95 % interval over seeds and prompts"
+
+
+def test_captions_say_what_intervals_are_over(results):
+    assert "no narrower than Student's t over seeds makes it" in items.item_table("cpu").data
+    results["world"] = results["world"][:1]
+    assert rows.interval_in_words("cpu") == "95 % interval over prompts"
+
+
 def test_a_difference_is_taken_on_the_same_redraws(results):
     keys = [(START, PEOPLE, name, ALL, "pearson") for name in ("good", "weak")]
-    found = rows.difference("cpu", *keys)
+    found = rows.differences("cpu", {"good − weak": keys}).iloc[0]
     # Their redraws wobble together: what is left is 0.5 in either seed, without width.
-    assert (found.estimate, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+    assert found[["value", "low", "high"]].tolist() == pytest.approx([0.5, 0.5, 0.5])
+    assert found["n_seeds"] == 2
+    assert found["verdict"] == HIGHER
 
 
 def test_the_worst_and_the_best_are_shown(results):
@@ -173,10 +199,55 @@ def test_the_worst_and_the_best_are_shown(results):
 def test_the_sharding_table_has_a_row_for_every_scorer(results):
     text = shards.sharding_table("cpu").data
     assert all(f"| {name.replace('-', chr(92) + '-')} |" in text for name in SCORERS)
-    assert "0.65 [0.5" in text
-    assert "of 5 scorers (gold left out)" in shards.sharding_sentence("cpu").data.replace(
-        "Of", "of"
-    )
+    assert "| 0.65 [0.01, 1.00] |" in text  # of good, per item
+    assert "1,000 means over seeds" in text
+
+
+def test_the_null_of_a_mean_over_seeds_is_that_of_the_mean(results):
+    both = rows.sharding("cpu").loc["good"]
+    alone = []
+    for pair in list(results["world"]):
+        rows.sharding.cache_clear()
+        results["world"] = [pair]
+        alone.append(rows.sharding("cpu").loc["good"])
+    for name in ("blind", "redrawn"):
+        first, second, width = (own[f"{name}_high"] - own[f"{name}_low"] for own in (*alone, both))
+        # The mean of two independent draws; the mean of the seeds' own limits is 1.4 times wider.
+        assert width == pytest.approx(np.hypot(first, second) / 2, rel=0.1), name
+        assert both[name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=0.03), name
+
+
+def test_a_shuffled_copy_is_found_in_its_own_null(results):
+    table = rows.sharding("cpu")
+    # Gold is what people mark, all but noise: no copy that knows the subsets alone looks as good.
+    assert rows.against_blind(table)[GOLD] == 1
+    moved = table.assign(drawn=table["blind"])
+    assert not rows.against_blind(moved).any()
+    assert (rows.against_blind(moved.assign(drawn=moved["blind_low"] - 0.01)) == -1).all()
+    assert rows.against_blind(moved.assign(drawn=np.nan)).isna().all()
+
+
+@pytest.mark.parametrize(
+    ("limit", "beyond", "verdict", "counted"),
+    [
+        ("blind_high", 0.01, "which the picture exceeds, by", "of 0 lies"),
+        ("blind_low", -0.01, "which the picture falls short of, by", "of 0 lies"),
+        ("blind_high", -0.001, "nothing in the picture tells the two apart", "of 5 lies"),
+    ],
+)
+def test_what_a_picture_of_shards_shows_follows_from_the_null(
+    results, monkeypatch, limit, beyond, verdict, counted
+):
+    table = rows.sharding("cpu")
+    moved = table.assign(drawn=table[limit] + beyond)
+    monkeypatch.setattr(rows, "sharding", lambda profile: moved)
+    assert verdict in statement.meaning("cpu").data
+    said = shards.sharding_sentence("cpu").data
+    assert "Of 5 scorers (gold left out)" in said
+    assert counted in said
+    everyone = ", ".join(f"*{name}*" for name in SCORERS if name != GOLD)
+    assert (f"above it: {everyone}." in said) == verdict.startswith("which the picture exceeds")
+    assert (f"below it: {everyone}." in said) == verdict.startswith("which the picture falls")
 
 
 def test_items_say_what_lies_behind_them(results):
@@ -186,12 +257,43 @@ def test_items_say_what_lies_behind_them(results):
     assert "correlation-chosen" in items.selected_figure("cpu").data
 
 
-def test_lost_agreement_is_told_from_noise(results):
+def test_what_two_seeds_lose_is_noise(results):
     # Chosen responses keep half: good loses 0.3 and 0.35, weak 0.05 and 0.1; both beyond redraws,
-    # which are the same for both policies and so cancel.
+    # which cancel. Over seeds -0.325 has a standard error of 0.025: with one degree of freedom
+    # limits 12.7062 of them away, -0.64 and -0.01, and p 0.049, twice that after Holm.
+    found = items.selected_changes("cpu").set_index("comparison")
+    limits = found.loc["good", ["value", "low", "high"]].tolist()
+    assert limits == pytest.approx([-0.325, -0.64266, -0.00734], abs=1e-5)
+    assert found["verdict"].to_dict() == {"good": NOT_AFTER_HOLM, "weak": NOISE}
     text = items.selected_sentence("cpu").data
-    assert "*good* −0.3" in text
-    assert "Inside the noise" not in text
+    assert "2 of 2 comparisons cannot be told from noise; 1 of them would be clear alone" in text
+    assert "Part of a loss" not in text
+
+
+def test_what_three_seeds_lose_alike_is_a_loss(results):
+    results["world"] = [(seed, world_tables(seed)) for seed in (0, 1, 2)]
+    # good loses 0.3, 0.35, 0.4: 4.3027 standard errors of 0.0289 are 0.12, and p 0.007, 0.013
+    # after Holm; weak 0.05, 0.1, 0.15, with the same width.
+    text = items.selected_sentence("cpu").data
+    assert "clear differences: good: −0.35 [−0.47, −0.23]." in text
+    assert "1 of 2 comparisons cannot be told from noise (the largest: weak: −0.10" in text
+    assert "Part of a loss" in text
+
+
+def test_the_ledger_judges_figure_4_over_seeds(results, monkeypatch):
+    monkeypatch.setattr(proxies, "POOR", "weak")
+    monkeypatch.setattr(proxies, "GOOD", "good")
+    found = proxies.correlation("cpu")
+    assert found.verdict == rule.SAME  # 0.5 in both seeds
+    assert "difference 0.50 [0.50, 0.50]; 2 seeds. Over shards" in found.ours
+    rows.kept_draws.cache_clear()
+    rows.pooled.cache_clear()
+    (first, second) = results["world"]
+    draws = second[1]["draws"]
+    nearer = draws.assign(value=draws["value"] + 0.4 * (draws["scorer"] == "weak"))
+    results["world"] = [first, (1, {**second[1], "draws": nearer})]
+    # 0.5 and 0.1: every redraw is above 0, but over two seeds 0.3 has a standard error of 0.2.
+    assert proxies.correlation("cpu").verdict == rule.UNTOLD
 
 
 def test_people_and_one_person(results):
@@ -239,12 +341,35 @@ def test_every_part_on_published_scores_is_drawn(results):
     assert "weighted gaps" in judgebench.committee_table("cpu").data
 
 
+def test_the_number_of_comparisons_is_counted(results):
+    tables = results["scores"][0][1]
+    results["scores"] = [(0, {**tables, "power": tables["power"].iloc[:6]})]
+    text = judgebench.told_apart_figure("cpu").data
+    assert "before any correction for 6 tests" in text
+    assert "6 dots with intervals: m" in text
+    assert "Holm's correction over 6;" in judgebench.power_table("cpu").data
+
+
 def test_a_committee_is_said_to_gain_only_where_it_does(results):
-    rows_of = dict(results["scores"][0][1])
-    for low, said in ((-0.02, "No committee does better"), (0.01, "Better than the best single")):
-        changed = rows_of["committees"].assign(difference_low=low)
-        results["scores"] = [(0, {**rows_of, "committees": changed})]
-        assert judgebench.committee_sentence("cpu").data.startswith(said)
+    single = "the best single model, whose lead was found on the same pairs"
+    said = {
+        -0.02: f"No committee is clearly better than {single} (closest: weighted gaps 3.0 [−2.0, "
+        "6.0] points).",
+        0.01: f"Clearly better than {single}: weighted gaps 3.0 [1.0, 6.0]; majority of the five "
+        "2.0 [1.0, 6.0] points.",
+    }
+    tables = results["scores"][0][1]
+    # BEST_SINGLE is no committee, however it does.
+    names = [MAJORITY, MEAN_GAP, STACKED, BEST_SINGLE]
+    assert tables["committees"]["committee"].tolist() == names
+    for low, expected in said.items():
+        lows = [low, -0.05, low, 0.3]
+        changed = tables["committees"].assign(
+            difference=[0.02, -0.01, 0.03, 0.5], difference_low=lows, difference_high=0.06
+        )
+        results["scores"] = [(0, {**tables, "committees": changed})]
+        text = judgebench.committee_sentence("cpu").data
+        assert text.startswith(f"{expected} The errors of two models agree with a kappa of ")
 
 
 @pytest.mark.parametrize(

@@ -60,11 +60,23 @@ def test_detectable_by_hand():
     assert d == pytest.approx(0.0698, abs=1e-4)
 
 
-@given(st.integers(50, 5000), st.floats(0.05, 0.9), st.sampled_from([0.05, 0.005]))
-def test_pairs_needed_is_the_inverse(n, discordant, alpha):
-    d = detectable_difference(n, discordant, alpha=alpha)
+@given(
+    st.integers(50, 5000),
+    st.floats(0.05, 0.9),
+    st.sampled_from([0.05, 0.005]),
+    st.sampled_from([0.2, 0.3, 0.5, 0.8]),
+)
+def test_pairs_needed_is_the_inverse(n, discordant, alpha, power):
+    d = detectable_difference(n, discordant, power=power, alpha=alpha)
     if not np.isnan(d):
-        assert pairs_needed(d, discordant, alpha=alpha) in (n, n + 1)
+        assert pairs_needed(d, discordant, power=power, alpha=alpha) in (n, n + 1)
+
+
+@pytest.mark.parametrize("power", [0.2, 0.3, 0.5, 0.8])
+def test_what_350_pairs_tell_takes_350_pairs(power):
+    # Below 1/2 z_power is negative: the other root asks for 58 at a power of 0.2.
+    d = detectable_difference(350, 0.28, power=power)
+    assert pairs_needed(d, 0.28, power=power) in (350, 351)  # 351 where it rounds up
 
 
 def test_the_exact_test_has_about_that_power():

@@ -27,7 +27,8 @@ def detectable_difference(
     threshold = z_alpha * math.sqrt(discordant)
     spread = (n + z_power**2) * (threshold**2 - z_power**2 * discordant)
     root = math.sqrt(max(n * threshold**2 - spread, 0.0))
-    found = (threshold * math.sqrt(n) + root) / (n + z_power**2)
+    # A power below 1/2 is had below the threshold, where z_power is negative: the smaller root.
+    found = (threshold * math.sqrt(n) + math.copysign(root, z_power)) / (n + z_power**2)
     return found if 0 < found <= discordant else math.nan
 
 

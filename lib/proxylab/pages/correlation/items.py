@@ -7,10 +7,11 @@ from proxylab.evaluate.correlation import METHODS
 from proxylab.pages.correlation import rows
 from proxylab.pages.correlation.rows import CHOSEN, GOLD, PEOPLE, PERSON, START
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.verdicts import LOWER, verdicts_in_words
 from proxylab.plots import forest, publish
 from proxylab.results import gather
 from proxylab.studies.correlation.world import ALL, WITHIN
-from proxylab.tables import interval_text, joined, number, show_table
+from proxylab.tables import interval_text, number, show_table
 
 
 def item_table(profile: str) -> Markdown:
@@ -37,7 +38,7 @@ def item_table(profile: str) -> Markdown:
         label="correlation-items",
         caption="Correlation with the people's mean mark over all "
         f"{int(own['n_responses'].sum()):,} responses to {int(own['n_prompts'].sum()):,} prompts "
-        f"of {seeds_in_words(counts)}: mean [95 % interval over seeds and prompts; the responses "
+        f"of {seeds_in_words(counts)}: mean [{rows.interval_in_words(profile)}; the responses "
         "to one prompt are redrawn together]. Within: the mean over prompts of Spearman's "
         "correlation among the responses to one prompt, with people and with gold; a prompt "
         "whose responses are all marked or scored alike has none (of "
@@ -55,22 +56,27 @@ def _or_dash(found) -> str:
 
 def selected_rows(profile: str) -> pd.DataFrame:
     """Each reward model's rank correlation with people on all responses, and on those that it
-    chose itself, with the difference (chosen less all)."""
+    chose itself: scorer, of (START or CHOSEN), value, low, high."""
     found = []
     for name in rows.reward_models(profile):
-        keys = [(policy, PEOPLE, name, ALL, "spearman") for policy in (START, CHOSEN)]
         for policy in (START, CHOSEN):
             value = rows.pooled(profile, name, ALL, method="spearman", policy=policy)
             found.append({"scorer": name, "of": policy, **rows.row(value)})
-        change = rows.difference(profile, keys[1], keys[0])
-        found.append({"scorer": name, "of": "change", **rows.row(change)})
     return pd.DataFrame(found)
+
+
+def selected_changes(profile: str) -> pd.DataFrame:
+    """Chosen less all for each reward model (comparison), one family: see `rows.differences`."""
+    keys = {
+        name: tuple((policy, PEOPLE, name, ALL, "spearman") for policy in (CHOSEN, START))
+        for name in rows.reward_models(profile)
+    }
+    return rows.differences(profile, keys)
 
 
 def selected_figure(profile: str) -> Markdown:
     """What is left of the agreement where a reward model chose the responses itself."""
-    table = selected_rows(profile)
-    shown = table[table["of"] != "change"]
+    shown = selected_rows(profile)
     names = {START: "drawn", CHOSEN: "chosen by the proxy"}
     shown = shown.assign(responses=[names[of] for of in shown["of"]])
     words = [f"{row.scorer}, {row.responses}: {number(row.value)}." for row in shown.itertuples()]
@@ -93,34 +99,24 @@ def selected_figure(profile: str) -> Markdown:
         size=(7.6, 1.1 + 0.42 * shown["scorer"].nunique()),
         caption="Agreement with people on responses as the policy draws them, and on those that "
         "the reward model itself chose from several: "
-        f"{seeds_in_words(rows.seeds_of(profile))}, 95 % intervals over seeds and prompts.",
+        f"{seeds_in_words(rows.seeds_of(profile))}, each with its "
+        f"{rows.interval_in_words(profile)}.",
         alt=f"Dots with intervals, two a reward model. {' '.join(words)}",
     )
 
 
 def selected_sentence(profile: str) -> Markdown:
     """How much of the agreement is lost where the proxy chose."""
-    table = selected_rows(profile)
-    change = table[table["of"] == "change"]
-    lost = change[change["high"] < 0]
-    rest = change[~change.index.isin(lost.index)]
-    parts = []
-    if len(lost):
-        texts = joined(lost)
-        parts.append(
-            "On responses that the reward model chose itself it agrees less with people: "
-            + "; ".join(f"*{n}* {t}" for n, t in zip(lost["scorer"], texts, strict=True))
-            + " (change of Spearman's correlation)."
-        )
-    if len(rest):
-        texts = joined(rest)
-        parts.append(
-            "Inside the noise: "
-            + "; ".join(f"*{n}* {t}" for n, t in zip(rest["scorer"], texts, strict=True))
-            + "."
-        )
-    parts.append(
-        "Part of that is arithmetic: chosen responses differ less. It is what an evaluator that "
-        "was also the optimiser's target has left."
+    table = selected_changes(profile)
+    said = verdicts_in_words(
+        table,
+        table["comparison"],
+        what="Spearman's correlation with people, on responses that the reward model chose itself "
+        "less on all",
     )
-    return Markdown(" ".join(parts))
+    if not (table["verdict"] == LOWER).any():
+        return Markdown(f"{said} Some loss would be arithmetic: chosen responses differ less.")
+    return Markdown(
+        f"{said} Part of a loss is arithmetic: chosen responses differ less. What is left is what "
+        "an evaluator has that was also the optimiser's target."
+    )

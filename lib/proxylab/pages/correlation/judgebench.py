@@ -9,6 +9,7 @@ from proxylab.plots import forest, publish
 from proxylab.plots.maps import forest_panels
 from proxylab.plots.style import GREY
 from proxylab.results import gather
+from proxylab.studies.correlation.judgebench import BEST_SINGLE
 from proxylab.tables import joined, number, show_table
 
 NOTEBOOK = "measure_scores"
@@ -41,7 +42,7 @@ def comparison_rows(profile: str) -> pd.DataFrame:
 
 
 def told_apart_figure(profile: str) -> Markdown:
-    """The ten differences with their intervals, and what 350 pairs could have told."""
+    """All differences with their intervals, and what 350 pairs could have told."""
     table = comparison_rows(profile)
     low, high = (100 * f(table["detectable"]) for f in (np.min, np.max))
     n = int(table["n"].iloc[0])
@@ -67,8 +68,8 @@ def told_apart_figure(profile: str) -> Markdown:
         caption=f"Differences in accuracy of every two of five published reward models on {n} "
         "pairs, with paired 95 % intervals (bootstrap over pairs). Grey: the smallest differences "
         f"that {n} pairs tell from none with 80 % power at 5 %, given how often the two disagree "
-        "[@connor1987sample], before any correction for ten tests.",
-        alt=f"Ten dots with intervals, all of which hold zero or not: {' '.join(words)} A band "
+        f"[@connor1987sample], before any correction for {len(table)} tests.",
+        alt=f"{len(table)} dots with intervals: {' '.join(words)} A band "
         f"from {number(low, 1)} to {number(high, 1)} points marks what could have been told.",
     )
 
@@ -91,10 +92,10 @@ def power_table(profile: str) -> Markdown:
         shown,
         label="judgebench-power",
         caption=f"Every two models on {int(table['n'].iloc[0])} pairs: difference in points [95 % "
-        "interval], exact McNemar p, the same after Holm's correction over ten; the share of pairs "
-        "(%) on which only one of them is right; the smallest difference (points) that would be "
-        "told with 80 % power at 5 %, and how many pairs the observed one would need, both "
-        "uncorrected [@connor1987sample].",
+        f"interval], exact McNemar p, the same after Holm's correction over {len(table)}; the "
+        "share of pairs (%) on which only one of them is right; the smallest difference (points) "
+        "that would be told with 80 % power at 5 %, and how many pairs the observed one would "
+        "need, both uncorrected [@connor1987sample].",
         names={"holm": "p, Holm", "detectable": "could be told", "needed": "pairs needed"},
         text=("models",),
     )
@@ -210,28 +211,34 @@ def committee_table(profile: str) -> Markdown:
 
 
 def committee_sentence(profile: str) -> Markdown:
-    """Whether a committee gains anything, why not, and whether gaps say how sure a model is."""
+    """Whether a committee gains anything, and whether gaps say how sure a model is."""
     table, errors = (gather(NOTEBOOK, name, profile=profile) for name in ("committees", "errors"))
     sure = gather(NOTEBOOK, "certainty", profile=profile)
-    better = table[table["difference_low"] > 0]["committee"].tolist()
+    picked = table[table["committee"] == BEST_SINGLE]
     kappa = f"{number(errors['kappa'].min())} to {number(errors['kappa'].max())}"
-    said = (
-        f"Better than the best single model, whose lead was found on the same pairs: "
-        f"{', '.join(better)} (kappa of the errors {kappa})."
-        if better
-        else "No committee does better than the best single model, whose lead was found on the "
-        f"same pairs: the errors coincide (kappa {kappa}), and what all share no vote can mend."
-    )
-    picked = table[table["committee"] == "best single model"]
     texts = joined(picked, value="accuracy", digits=1, percent=True)
     areas = f"{number(sure['value'].min())} to {number(sure['value'].max())}"
     clear = int((sure["low"] > 0.5).sum())
     return Markdown(
-        f"{said} Choosing the best model on nine tenths of the pairs and measuring it on the rest "
-        f"gives {texts[0]} %{_doubt(profile)}. A larger gap is clearly more often right for "
-        f"{clear} of {len(sure)} models (area under the ROC "
-        f"curve {areas}; 0.5 would be nothing)."
+        f"{_gain(table[table['committee'] != BEST_SINGLE])} The errors of two models agree with a "
+        f"kappa of {kappa}. Choosing the best model on nine tenths of the pairs and measuring it "
+        f"on the rest gives {texts[0]} %{_doubt(profile)}. A larger gap is clearly more often "
+        f"right for {clear} of {len(sure)} models (area under the ROC curve {areas}; 0.5 would be "
+        "nothing)."
     )
+
+
+def _gain(committees: pd.DataFrame) -> str:
+    """Which committees are clearly better than the best single model, or which comes closest."""
+    order = committees.sort_values("difference", ascending=False, kind="stable")
+    limits = {"value": "difference", "low": "difference_low", "high": "difference_high"}
+    texts = joined(order, **limits, digits=1, percent=True)
+    named = [f"{name} {text}" for name, text in zip(order["committee"], texts, strict=True)]
+    better = [text for text, low in zip(named, order["difference_low"], strict=True) if low > 0]
+    single = "the best single model, whose lead was found on the same pairs"
+    if better:
+        return f"Clearly better than {single}: {'; '.join(better)} points."
+    return f"No committee is clearly better than {single} (closest: {named[0]} points)."
 
 
 def _doubt(profile: str) -> str:

@@ -101,12 +101,14 @@ def sharding_table(profile: str) -> Markdown:
         pd.DataFrame(shown),
         label="correlation-sharding",
         caption="Pearson's correlation with the people's mean mark, one response a prompt, "
-        f"{seeds_in_words(rows.seeds_of(profile))}. Per item: mean [95 % interval over seeds and "
-        "prompts]; inside: per item once each subset's mean is taken away. Over "
+        f"{seeds_in_words(rows.seeds_of(profile))}. Per item: mean "
+        f"[{rows.interval_in_words(profile)}]; inside: per item once each subset's mean is taken "
+        "away. Over "
         f"{int(table['n_points'].iloc[0])} shards: as first drawn [lowest, highest seed]; what the "
         "items lead one to expect; the items put into shards again at random; and *blind*: the "
         "scores shuffled within each subset, so that they know the subset and nothing else. The "
-        "last two: median [95 % of assignments], averaged over seeds.",
+        f"last two: median [middle 95 %] of {rows.N_ASSIGNMENTS:,} means over seeds, each seed's "
+        "items assigned anew for every one.",
         names={
             "items": "per item",
             "inside": "inside subsets",
@@ -123,20 +125,23 @@ def sharding_sentence(profile: str) -> Markdown:
     name = shown_scorers(profile)[1]
     best, item = table.loc[name], rows.pooled(profile, name, ONE)
     models = table.loc[[n for n in table.index if n != GOLD]]
-    hidden = models[
-        (models["drawn"] >= models["blind_low"]) & (models["drawn"] <= models["blind_high"])
-    ]
+    places = rows.against_blind(models)
+    outside = "".join(
+        f"; {where}: {', '.join(f'*{n}*' for n in models.index[places == place])}"
+        for place, where in ((1, "above it"), (-1, "below it"))
+        if (places == place).any()
+    )
     five = with_interval(*best[["five", "five_low", "five_high"]])
     return Markdown(
         f"*{name}* correlates {interval_text(item)} with people per item and "
         f"{number(best['drawn'])} per shard. Shuffled within each subset, so that it knows "
         f"nothing but which subset a prompt is from, it would still show {number(best['blind'])} "
         f"[{number(best['blind_low'])}, {number(best['blind_high'])}]. Of {len(models)} scorers "
-        f"(gold left out), the shard correlation of {len(hidden)} lies where such a shuffled copy "
-        "of it would. Within one subset, five shards say next to nothing: "
-        f"*{name}* gets {five} there, depending on who is put in which shard. Without any "
-        f"relation, five points show |r| below {number(null_limit(5))} 95 times in 100, and "
-        f"twenty below {number(null_limit(20))}."
+        f"(gold left out), the shard correlation of {(places == 0).sum()} lies where such a "
+        f"shuffled copy's would{outside}. Within one subset, five shards say next to nothing: "
+        f"*{name}* gets {five} there (averaged over seeds), depending on who is put in which "
+        f"shard. Without any relation, five points show |r| below {number(null_limit(5))} 95 times "
+        f"in 100, and twenty below {number(null_limit(20))}."
     )
 
 

@@ -29,14 +29,15 @@ def meaning(profile: str) -> Markdown:
 def _shards(profile: str) -> str:
     name = shown_scorers(profile)[1]
     own, item = rows.sharding(profile).loc[name], rows.pooled(profile, name, ONE)
-    inside = own["blind_low"] <= own["drawn"] <= own["blind_high"]
-    verdict = (
-        "so that nothing in the picture tells the two apart"
-        if inside
-        else "which the picture exceeds, though by far less than it seems"
-    )
+    place = rows.against_blind(rows.sharding(profile))[name]
+    beyond = number(abs(own["drawn"] - own["blind"]))
+    verdict = {
+        0: "so that nothing in the picture tells the two apart",
+        1: f"which the picture exceeds, by {beyond}",
+        -1: f"which the picture falls short of, by {beyond}",
+    }[place]
     return (
-        f"**A plot of shards is no evidence about items.** *{name}* looks like "
+        f"**A correlation over shards is not one over items.** *{name}* looks like "
         f"{number(own['drawn'])} over shards and is {interval_text(item)} over items; a copy that "
         f"knows only the subsets would look like {number(own['blind'])} "
         f"[{number(own['blind_low'])}, {number(own['blind_high'])}], {verdict}. Report the "

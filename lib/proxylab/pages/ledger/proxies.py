@@ -14,7 +14,6 @@ from proxylab.pages.correlation import rows as correlations
 from proxylab.pages.judge import published, wins
 from proxylab.pages.ledger.rule import (
     CHECKED,
-    DIFFERS,
     SAME,
     UNTOLD,
     Found,
@@ -24,7 +23,7 @@ from proxylab.pages.ledger.rule import (
 )
 from proxylab.pages.report_cards.rows import pitfall_rows
 from proxylab.studies.correlation.world import ONE, PEOPLE, START
-from proxylab.tables import interval_text, joined
+from proxylab.tables import interval_text, joined, number
 
 PEARSON = "pearson"
 
@@ -61,14 +60,14 @@ def correlation(profile: str) -> Found:
     """Agreement with simulated people of the good reward model and of the poor one, per item."""
     keys = {name: (START, PEOPLE, name, ONE, PEARSON) for name in (POOR, GOOD)}
     poor, good = (correlations.pooled(profile, name, ONE) for name in (POOR, GOOD))
-    gap = correlations.difference(profile, keys[GOOD], keys[POOR])
+    over_shards = correlations.sharding(profile)["drawn"]
+    gap = correlations.differences(profile, {"good − poor": (keys[GOOD], keys[POOR])})
     n_seeds = correlations.seeds_of(profile)["seed"].nunique()
-    verdict = SAME if gap.low > 0 else DIFFERS if gap.high < 0 else UNTOLD
     return Found(
         f"Pearson per item with simulated people: *{POOR}* {interval_text(poor)}, *{GOOD}* "
-        f"{interval_text(good)}, difference {interval_text(gap)}; {seeds_text(n_seeds)}. Shards "
-        "hide most of it: see the page",
-        verdict if n_seeds > 1 else UNTOLD,
+        f"{interval_text(good)}, difference {joined(gap)[0]}; {seeds_text(n_seeds)}. Over "
+        f"shards {number(over_shards[POOR])} and {number(over_shards[GOOD])}: see the page",
+        by_direction(gap, expected=1),
     )
 
 
