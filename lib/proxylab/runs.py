@@ -137,6 +137,7 @@ class AggregateVotes(RunParameters):
     """Aggregate votes by models of the annotators, and what each does to the six categories."""
 
     notebook: ClassVar[str] = "aggregate_votes"
+    result_version: ClassVar[int] = 2  # since then people's intervals redraw what pairs share
 
     votes: Literal["world", "pandalm", "ukpconvarg1"] = "world"
 

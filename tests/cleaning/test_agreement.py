@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxylab.annotators import read_pandalm, read_ukpconvarg1, votes_frame
-from proxylab.cleaning import krippendorff_alpha, leave_one_out_agreement, relabel_one_out
+from proxylab.cleaning import (
+    gwet_ac1,
+    krippendorff_alpha,
+    leave_one_out_agreement,
+    proxy_ceiling,
+    relabel_one_out,
+    split_half_reliability,
+)
+from proxylab.preferences.schema import PreferenceError
 
 CODES = {"chosen": 0.0, "rejected": 1.0, "tie": 2.0}
 
@@ -124,6 +132,64 @@ def test_the_intervals_cover_the_truth_about_as_often_as_they_say():
     # pairs is known to fall a little short.
     assert (hits / 150 > 0.89).all(), hits
     assert (hits / 150 < 1.0).any(), hits
+
+
+INTERVALS = (krippendorff_alpha, gwet_ac1, leave_one_out_agreement, split_half_reliability)
+
+
+def units_for(votes: pd.DataFrame, n_units: int) -> pd.Series:
+    """Every pair p0, p1, ... in unit number modulo `n_units`, listed backwards."""
+    ids = votes["pair_id"].unique()[::-1]
+    return pd.Series([int(name[1:]) % n_units for name in ids], index=ids)
+
+
+@pytest.mark.parametrize("statistic", INTERVALS)
+def test_units_change_the_limits_and_not_the_estimate(statistic):
+    votes = simulated(60, 0.8, rng(4))
+    alone = statistic(votes, rng=rng(), n_resamples=50)
+    together = statistic(votes, rng=rng(), n_resamples=50, units=units_for(votes, 3))
+    assert together.estimate == pytest.approx(alone.estimate, abs=1e-12)
+    assert together.n == alone.n == 60  # pairs
+    # A unit of its own for every pair is no unit at all.
+    own = statistic(votes, rng=rng(), n_resamples=50, units=units_for(votes, 60))
+    assert (own.low, own.high) == pytest.approx((alone.low, alone.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("statistic", INTERVALS)
+def test_pairs_that_only_repeat_their_unit_narrow_nothing(statistic):
+    # Sixteen copies of twelve pairs are twelve pairs' worth of news: over units the interval is
+    # that of the twelve, over pairs a quarter of it (more of it for split halves, which each copy
+    # draws anew).
+    few = simulated(12, 0.75, rng(2))
+    copies = [
+        few.assign(pair_id=[f"p{12 * copy + int(name[1:])}" for name in few["pair_id"]])
+        for copy in range(16)
+    ]
+    votes = pd.concat(copies, ignore_index=True)
+    width = {}
+    for name, units in (("pairs", None), ("units", units_for(votes, 12))):
+        found = statistic(votes, rng=rng(1), n_resamples=400, units=units)
+        width[name] = found.high - found.low
+    assert 1.8 < width["units"] / width["pairs"] < 6
+
+
+def test_units_of_different_size_weigh_as_their_pairs_do():
+    # Unit 0: three pairs that agree; unit 1: one that does not. Six of eight votes equal the other;
+    # redrawn twice unit 0: 1, twice unit 1: 0; each once: 6/8, the estimate.
+    votes = votes_of([["chosen", "chosen"]] * 3 + [["chosen", "rejected"]])
+    units = pd.Series([0, 0, 0, 1], index=["p0", "p1", "p2", "p3"])
+    found = leave_one_out_agreement(votes, rng=rng(), n_resamples=200, units=units)
+    assert (found.low, found.estimate, found.high) == (0.0, 0.75, 1.0)
+    ceiling = proxy_ceiling(votes, rng=rng(), n_resamples=200, units=units)
+    row = ceiling.set_index("statistic").loc["two votes agree"]
+    assert row[["low", "value", "high", "n"]].tolist() == [0.0, 0.75, 1.0, 4]
+
+
+def test_a_pair_without_a_unit_is_named():
+    votes = votes_of([["chosen", "chosen"]] * 2)
+    for statistic in (*INTERVALS, proxy_ceiling):
+        with pytest.raises(PreferenceError, match="'p1'"):
+            statistic(votes, rng=rng(), units=pd.Series([0], index=["p0"]))
 
 
 def test_one_seed_gives_one_interval():

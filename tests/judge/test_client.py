@@ -1,5 +1,7 @@
 """The client against a real server: retries, time-outs, garbage, and what ends a run."""
 
+import traceback
+
 import pytest
 from proxylab.judge import EndpointError, JudgeSettings
 from proxylab.judge.client import ChatEndpoint, Failure
@@ -164,6 +166,28 @@ def test_what_can_never_work_ends_the_run_and_says_why(server, ask, monkeypatch,
     assert len(server.requests) == 1
     assert "sk-secret" not in str(caught.value)
     assert "(key)" in str(caught.value)
+
+
+def test_no_traceback_repeats_the_key(server, ask, monkeypatch):
+    # A server that quotes the request's headers: the client's own exception quotes them too, and a
+    # notebook that fails stores the traceback.
+    monkeypatch.setenv("MY_KEY", "sk-secret")
+
+    def echo(_):
+        return 401, {"error": {"message": f"denied: {server.headers[-1]['authorization']}"}}
+
+    server.script = [echo]
+    with pytest.raises(EndpointError) as caught:
+        ask(api_key_env="MY_KEY")
+    written = "".join(traceback.format_exception(caught.value))
+    assert "denied: Bearer (key)" in written
+    assert "sk-secret" not in written
+
+
+def test_counts_below_zero_lower_nothing(server, ask):
+    server.script = [server.completion("VERDICT: 1", usage=(-40, -6))]
+    result = ask().result
+    assert (result.prompt_tokens, result.completion_tokens) == (0, 0)
 
 
 def test_the_key_is_sent_and_is_nowhere_else(server, settings, monkeypatch):

@@ -56,6 +56,17 @@ def test_both_orders_of_every_pair(server, judge, pairs_of):
     assert (judged.spent.requests, judged.spent.tokens_in, judged.spent.tokens_out) == (4, 40, 12)
 
 
+@pytest.mark.parametrize("column", ["prompt", "response", "opponent"])
+def test_a_missing_text_is_named_with_its_pair_before_anything_is_asked(
+    server, judge, pairs_of, column
+):
+    pairs = pairs_of(3)
+    pairs.loc[1, column] = None
+    with pytest.raises(ValueError, match=f"pair 'p1': its {column}"):
+        judge(pairs)
+    assert server.requests == []
+
+
 def test_one_order_is_the_paper_s(server, judge, pairs_of):
     judge(pairs_of(1), both_orders=False)
     assert len(server.requests) == 1

@@ -190,7 +190,41 @@ def test_the_error_is_bias_and_spread(three_seeds):
     assert "| ± 10 |" in table
     assert "| 169 | 169 |" in table
     assert "100 a question" in table
-    assert "better buy" in precision.error_sentence("p").data
+    # One order has won 20 and 10 of 80 too many; both orders call those ties.
+    assert "One order is off by 75 [" in precision.error_sentence("p").data
+
+
+def of_redraws(monkeypatch, *, one, both, spread=(0.5, 0.5)):
+    """Puts biases in place: the estimate, then three redraws in equal parts; variances fixed."""
+    found = {}
+    for asked, bias, variance in ((ONE, one, spread[0]), (BOTH, both, spread[1])):
+        draws = np.array([bias[0], *np.repeat(bias[1:], 100)])
+        found[asked] = draws, np.full(len(draws), variance)
+    monkeypatch.setattr(precision, "_moments", lambda _: found)
+
+
+def test_both_orders_are_recommended_only_where_redraws_agree(monkeypatch):
+    of_redraws(monkeypatch, one=(0.3, 0.2, 0.3, 0.4), both=(0.1, 0.1, 0.1, 0.1))
+    text = precision.error_sentence("p").data
+    assert "One order is off by 30 [20, 40] points" in text
+    # (2 x 0.5 - 0.5) / (0.09 - 0.01) = 6.25; of the redraws 0.5 / 0.15 and 0.5 / 0.03.
+    assert "better buy from about 7 [4, 17] requests on" in text
+    # The same estimate, but in a third of the redraws one order errs less.
+    of_redraws(monkeypatch, one=(0.3, 0.05, 0.3, 0.4), both=(0.1, 0.1, 0.1, 0.1))
+    text = precision.error_sentence("p").data
+    assert "cannot be told" in text
+    assert "better buy from" not in text
+
+
+def test_one_order_is_recommended_where_all_redraws_say_so(monkeypatch):
+    of_redraws(monkeypatch, one=(0.1, 0.05, 0.1, 0.15), both=(0.3, 0.2, 0.3, 0.4))
+    assert "one order is the better buy" in precision.error_sentence("p").data
+
+
+def test_both_orders_at_no_price(monkeypatch):
+    # Both orders halve the variance and more: 2 x 0.2 < 0.5.
+    of_redraws(monkeypatch, one=(0.3, 0.2, 0.3, 0.4), both=(0.1,) * 4, spread=(0.5, 0.2))
+    assert "from the first request on" in precision.error_sentence("p").data
 
 
 def test_every_section_has_something_to_say(three_seeds):

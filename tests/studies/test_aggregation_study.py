@@ -8,11 +8,13 @@ from proxylab.cleaning import aggregate, relabel_one_out
 from proxylab.studies.aggregation import crowds, world
 from proxylab.studies.aggregation.people import (
     Relabelling,
+    agreement_tables,
     categories_of,
     count_categories,
     draw_records,
     held_out,
     seen_from_record,
+    units_of,
 )
 from proxylab.studies.aggregation.vote_classifier import predicted_by_style, predicted_by_words
 
@@ -68,9 +70,32 @@ def test_categories_are_counted_by_method_and_threshold(profile):
 def test_an_unseen_vote_is_foreseen_by_the_likelier_response():
     # Right; wrong; even: a half; a tie is likeliest, but the first beats the second: right.
     drawn = relabelled([C, C, C, C], [[C, C, R], [R, R, C], [C, R, T], [T, T, C]])
-    found = held_out(drawn)
-    assert dict(zip(found["right"], found["count"], strict=True)) == {0.0: 1, 0.5: 1, 1.0: 2}
+    units = pd.Series([7, 7, 7, 8], index=["p3", "p2", "p0", "p1"])
+    found = held_out(drawn, units)
+    assert found.groupby("right")["count"].sum().to_dict() == {0.0: 1, 0.5: 1, 1.0: 2}
     assert (found["right"] == found["majority_right"]).all()
+    # Of what the pairs share: p0 and p3 right and p2 even in one group, p1 wrong in the other.
+    rows = found[["group", "right", "count"]].sort_values(["group", "right"]).to_numpy().tolist()
+    assert rows == [[7, 0.5, 1], [7, 1.0, 2], [8, 0.0, 1]]
+
+
+def test_groups_are_numbers_and_never_texts():
+    texts = pd.DataFrame({"pair_id": ["p0", "p1", "p2"], "group": ["how?", "why?", "how?"]})
+    assert units_of(texts).to_dict() == {"p0": 0, "p1": 1, "p2": 0}
+
+
+def test_agreement_counts_pairs_and_what_they_share(profile):
+    # Three pairs of two sides; the second side's one pair has a tie, so only the first is decided.
+    votes = votes_of([[C, C], [C, R], [T, C]])
+    units = pd.Series([0, 0, 1], index=["p0", "p1", "p2"])
+    found = agreement_tables(votes, units, profile, np.random.default_rng(0))
+    counts = found["agreement"].set_index("statistic")[["n_pairs", "n_units"]]
+    assert counts.loc["alpha"].tolist() == [3, 2]
+    assert counts.loc["split-half"].tolist() == [2, 1]
+    assert set(found["ceiling"]["n_pairs"]) == {2}
+    assert set(found["ceiling"]["n_units"]) == {1}
+    # One decided unit can only be redrawn as itself.
+    assert (found["ceiling"]["low"] == found["ceiling"]["high"]).all()
 
 
 def test_bad_annotators_flip_coins_or_say_the_opposite():

@@ -2,16 +2,21 @@
 
 Elephant reports no agreement between its four annotators; without one, "Opposite" cannot be told
 from noise. All three take any number of votes a pair and missing votes; a tie is a third nominal
-value. The unit of resampling is the pair. `relabel_one_out` plays the paper's relabelling
-on votes that have no recorded label. Left out: the annotator as a second unit of resampling, so
-the intervals speak of other pairs, not of other people.
+value. The unit of resampling is the pair, or whatever pairs have in common (`units`): pairs made
+from a few questions are not independent of each other. `relabel_one_out` plays the paper's
+relabelling on votes that have no recorded label. Left out: the annotator as a second unit of
+resampling, so the intervals speak of other pairs, not of other people.
 """
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from proxylab.annotators.votes import count_votes
 from proxylab.cleaning.categories import MIN_VOTES, category_by_votes
+from proxylab.preferences.schema import PreferenceError
 from proxylab.stats import Interval, bootstrap
 
 TALLIES = ("n_chosen", "n_rejected", "n_tie")
@@ -23,24 +28,23 @@ def krippendorff_alpha(
     rng: np.random.Generator,
     n_resamples: int = 1000,
     level: float = 0.95,
+    units: pd.Series | None = None,
 ) -> Interval:
-    """Krippendorff's alpha for nominal votes, with a bootstrap interval over pairs.
+    """Krippendorff's alpha for nominal votes, with a bootstrap interval over pairs or units.
 
+    Arguments: `units`, by pair_id, is what pairs have in common (a prompt, a debate): all pairs of
+    a unit are redrawn together; None: every pair is a unit. Raises PreferenceError where a pair
+    has no unit.
     Pairs with fewer than two votes cannot agree or disagree and are left out; `n` counts the
     rest. NaN where all votes are the same, for then no disagreement was to be expected.
     Source: Krippendorff (2011), "Computing Krippendorff's alpha-reliability", nominal metric.
     Written out here because sums over pairs resample ten times faster than the package
     krippendorff, which the tests compare it with.
     """
-    counts = _paired_counts(votes)
+    pair_ids, counts = _paired_counts(votes)
     terms = np.column_stack([counts, _disagreement(counts)])
-    return bootstrap(
-        lambda index: _alpha(terms[index].sum(axis=0)),
-        len(terms),
-        rng=rng,
-        n_resamples=n_resamples,
-        level=level,
-    )
+    options = {"rng": rng, "n_resamples": n_resamples, "level": level}
+    return bootstrap_of_sums(_alpha, terms, pair_ids, units, **options)
 
 
 def gwet_ac1(
@@ -49,27 +53,30 @@ def gwet_ac1(
     rng: np.random.Generator,
     n_resamples: int = 1000,
     level: float = 0.95,
+    units: pd.Series | None = None,
 ) -> Interval:
-    """Gwet's AC1 for nominal votes, with a bootstrap interval over pairs.
+    """Gwet's AC1 for nominal votes, with a bootstrap interval over pairs or units.
 
+    Arguments and errors as for `krippendorff_alpha`.
     Like alpha an agreement beyond chance, but chance is what annotators agree on by guessing on
     hard pairs, so it does not collapse where nearly all votes are the same. Chance is over the
     values that occur in the votes; NaN where only one does. Agreement is over the pairs with at
     least two votes, which `n` counts. Source: Gwet (2008), British Journal of Mathematical and
     Statistical Psychology 61, equations for several raters with missing votes.
     """
-    counts = _paired_counts(votes)
+    pair_ids, counts = _paired_counts(votes)
     total = counts.sum(axis=1)
     agree = 1 - _disagreement(counts) / total if len(counts) else np.zeros(0)
-    terms = np.column_stack([counts / total[:, None], agree])
+    terms = np.column_stack([counts / total[:, None], agree, np.ones(len(counts))])
     n_values = int((counts.sum(axis=0) > 0).sum())
 
-    def ac1(index: np.ndarray) -> float:
-        *shares, agreement = terms[index].mean(axis=0)
+    def ac1(sums: np.ndarray) -> float:
+        *shares, agreement = sums[:-1] / sums[-1]
         chance = sum(share * (1 - share) for share in shares) / max(n_values - 1, 1)
         return (agreement - chance) / (1 - chance) if n_values > 1 else np.nan
 
-    return bootstrap(ac1, len(terms), rng=rng, n_resamples=n_resamples, level=level)
+    options = {"rng": rng, "n_resamples": n_resamples, "level": level}
+    return bootstrap_of_sums(ac1, terms, pair_ids, units, **options)
 
 
 def leave_one_out_agreement(
@@ -78,21 +85,63 @@ def leave_one_out_agreement(
     rng: np.random.Generator,
     n_resamples: int = 1000,
     level: float = 0.95,
+    units: pd.Series | None = None,
 ) -> Interval:
     """How often one vote equals the most frequent of the other votes on its pair, as a fraction.
 
     Where m values are equally frequent among the others, a vote for one of them counts 1/m, what
-    a random choice among them would give. Every vote counts once; the bootstrap is over pairs
-    with at least two votes, which `n` counts.
+    a random choice among them would give. Every vote counts once; over the pairs with at least two
+    votes, which `n` counts. Arguments and errors as for `krippendorff_alpha`.
     """
-    counts = _paired_counts(votes)
+    pair_ids, counts = _paired_counts(votes)
     terms = np.column_stack([_matches(counts), counts.sum(axis=1)])
+    options = {"rng": rng, "n_resamples": n_resamples, "level": level}
+    return bootstrap_of_sums(lambda sums: sums[0] / sums[1], terms, pair_ids, units, **options)
 
-    def share(index: np.ndarray) -> float:
-        matches, asked = terms[index].sum(axis=0)
-        return matches / asked
 
-    return bootstrap(share, len(terms), rng=rng, n_resamples=n_resamples, level=level)
+def bootstrap_of_sums(
+    statistic: Callable[[np.ndarray], float],
+    terms: np.ndarray,
+    pair_ids: pd.Series,
+    units: pd.Series | None,
+    *,
+    rng: np.random.Generator,
+    n_resamples: int,
+    level: float,
+) -> Interval:
+    """Bootstrap of a statistic of sums over pairs, redrawing units; `n` counts the pairs.
+
+    Arguments: `statistic` takes the sums `(n_terms,)` of `terms` `(n_pairs, n_terms)`; the rest as
+    for `sums_by_unit` and `stats.bootstrap`. A unit with more pairs weighs more, as its pairs do.
+    """
+    sums = sums_by_unit(terms, pair_ids, units)
+    found = bootstrap(
+        lambda index: statistic(sums[index].sum(axis=0)),
+        len(sums),
+        rng=rng,
+        n_resamples=n_resamples,
+        level=level,
+    )
+    return replace(found, n=len(terms))
+
+
+def sums_by_unit(terms: np.ndarray, pair_ids: pd.Series, units: pd.Series | None) -> np.ndarray:
+    """Sums of the pairs' terms by unit, `(n_units, n_terms)`; the terms themselves for None.
+
+    Arguments: `terms` `(n_pairs, n_terms)` of the pairs `pair_ids`; `units` by pair_id.
+    Raises PreferenceError where a pair has no unit.
+    """
+    if units is None:
+        return terms
+    own = units.reindex(pair_ids)
+    if own.isna().any():
+        unknown = own.index[own.isna()][0]
+        raise PreferenceError(
+            f"`units` names no unit for pair {unknown!r}: it needs one for every pair with two "
+            "votes, by pair_id"
+        )
+    codes, names = pd.factorize(own)
+    return np.column_stack([np.bincount(codes, column, len(names)) for column in terms.T])
 
 
 def relabel_one_out(
@@ -140,10 +189,12 @@ def draw_records(
     return record, rest
 
 
-def _paired_counts(votes: pd.DataFrame) -> np.ndarray:
-    """Votes for each choice, (n_pairs, 3), of the pairs that have at least two."""
-    counts = count_votes(votes)[list(TALLIES)].to_numpy(float)
-    return counts[counts.sum(axis=1) >= 2]
+def _paired_counts(votes: pd.DataFrame) -> tuple[pd.Series, np.ndarray]:
+    """The pairs that have at least two votes, and theirs for each choice, (n_pairs, 3)."""
+    tallies = count_votes(votes)
+    counts = tallies[list(TALLIES)].to_numpy(float)
+    enough = counts.sum(axis=1) >= 2
+    return tallies["pair_id"][enough], counts[enough]
 
 
 def _disagreement(counts: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ import pandas as pd
 from scipy.special import betainc
 
 from proxylab.annotators.votes import count_votes
+from proxylab.cleaning.agreement import bootstrap_of_sums, sums_by_unit
 from proxylab.preferences.schema import PreferenceError
-from proxylab.stats import Interval, bootstrap
+from proxylab.stats import Interval
 from proxylab.stats.intervals import percentile_interval, undefined_interval
 
 FLOOR, BETA, LIMIT = "leave-one-out", "beta-binomial", "equal difficulty"
@@ -31,23 +32,28 @@ def proxy_ceiling(
     rng: np.random.Generator,
     n_resamples: int = 1000,
     level: float = 0.95,
+    units: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The best accuracy any proxy can have against single votes: floor, estimate, limit.
 
+    Arguments: `units`, by pair_id, is what pairs have in common and is redrawn as a whole; None:
+    every pair is a unit. Raises PreferenceError where a pair has no unit.
     Returns statistic, value, low, high, n; `statistic` is AGREEMENT (a itself), FLOOR, BETA or
-    LIMIT. Intervals by bootstrap over the pairs with at least two decided votes, which `n` counts.
+    LIMIT. Intervals by bootstrap over the units of the pairs with at least two decided votes; `n`
+    counts the pairs.
     """
-    terms = _terms(count_votes(votes)[["n_chosen", "n_rejected"]].to_numpy(float))
+    tallies = count_votes(votes)
+    counts = tallies[["n_chosen", "n_rejected"]].to_numpy(float)
+    enough = counts.sum(axis=1) >= 2
+    terms = _terms(counts[enough])
     if not len(terms):
         return pd.DataFrame([_row(name, undefined_interval(level)) for name in _STATISTICS])
-    redrawn = [
-        terms[rng.integers(0, len(terms), len(terms))].mean(axis=0) for _ in range(n_resamples)
-    ]
+    sums = sums_by_unit(terms, tallies["pair_id"][enough], units)
+    redrawn = [sums[rng.integers(0, len(sums), len(sums))].sum(axis=0) for _ in range(n_resamples)]
     rows = []
     for name, of in _STATISTICS.items():
-        draws = np.array([of(*means) for means in redrawn])
-        estimate = of(*terms.mean(axis=0))
-        rows.append(_row(name, percentile_interval(estimate, draws, len(terms), level)))
+        estimate, *draws = (of(*total[:-1] / total[-1]) for total in [sums.sum(axis=0), *redrawn])
+        rows.append(_row(name, percentile_interval(estimate, np.array(draws), len(terms), level)))
     return pd.DataFrame(rows)
 
 
@@ -57,6 +63,7 @@ def split_half_reliability(
     rng: np.random.Generator,
     n_resamples: int = 1000,
     level: float = 0.95,
+    units: pd.Series | None = None,
 ) -> Interval:
     """Reliability of the mean vote: the correlation of two random halves, stepped up to all.
 
@@ -64,16 +71,18 @@ def split_half_reliability(
     The correlation is about zero, so that which response is named first does not matter. A proxy
     cannot correlate with the mean vote beyond the square root of this. Source: Spearman (1910),
     Brown (1910); the bound is Spearman's (1904) correction for attenuation.
+    Arguments and errors as for `proxy_ceiling`; `n` counts the pairs with two decided votes.
     """
-    first, second = _halves(votes, rng)
+    pair_ids, first, second = _halves(votes, rng)
     terms = np.column_stack([first * second, first**2, second**2])
 
-    def stepped_up(index: np.ndarray) -> float:
-        product, left, right = terms[index].mean(axis=0)
+    def stepped_up(sums: np.ndarray) -> float:
+        product, left, right = sums  # their number cancels out
         r = product / np.sqrt(left * right) if left * right > 0 else np.nan
         return 2 * r / (1 + r) if r > -1 else np.nan
 
-    return bootstrap(stepped_up, len(terms), rng=rng, n_resamples=n_resamples, level=level)
+    options = {"rng": rng, "n_resamples": n_resamples, "level": level}
+    return bootstrap_of_sums(stepped_up, terms, pair_ids, units, **options)
 
 
 def equal_difficulty_ceiling(agreement: float) -> float:
@@ -124,17 +133,21 @@ _STATISTICS: dict[str, Callable[[float, float], float]] = {
 
 
 def _terms(counts: np.ndarray) -> np.ndarray:
-    """Of each pair with two decided votes: share of agreeing couples, leave-one-out credit."""
-    counts = counts[counts.sum(axis=1) >= 2]
+    """Of each pair: share of agreeing couples, leave-one-out credit, and 1, to count the pairs.
+
+    Arguments: `counts` `(n_pairs, 2)` of decided votes, at least two a pair.
+    """
     total = counts.sum(axis=1)
     agree = (counts * (counts - 1)).sum(axis=1) / (total * (total - 1))
     lead = counts - counts[:, ::-1]  # of each side over the other, the vote itself included
     credit = np.select([lead > 1, lead == 1], [1.0, 0.5], 0.0)  # without itself: ahead, level
-    return np.column_stack([agree, (counts * credit).sum(axis=1) / total])
+    return np.column_stack([agree, (counts * credit).sum(axis=1) / total, np.ones(len(counts))])
 
 
-def _halves(votes: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Mean vote, +1 chosen and -1 rejected, of two random halves of each pair's votes."""
+def _halves(
+    votes: pd.DataFrame, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pairs, and the mean vote (+1 chosen, -1 rejected) of two random halves of each's."""
     decided = votes[votes["choice"].isin(["chosen", "rejected"])]
     shuffled = decided.iloc[rng.permutation(len(decided))]
     pair, names = pd.factorize(shuffled["pair_id"].to_numpy(object))
@@ -144,7 +157,7 @@ def _halves(votes: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, 
     in_first, in_second = place < half[pair], (place >= half[pair]) & (place < 2 * half[pair])
     sums = [np.bincount(pair[at], sign[at], len(names)) for at in (in_first, in_second)]
     kept = half > 0
-    return sums[0][kept] / half[kept], sums[1][kept] / half[kept]
+    return names[kept], sums[0][kept] / half[kept], sums[1][kept] / half[kept]
 
 
 def _row(name: str, found: Interval) -> dict:

@@ -110,7 +110,10 @@ class ChatEndpoint:
             env=settings.api_key_env, model=settings.model, url=settings.base_url
         )
         said = self._without_key(str(error))
-        raise EndpointError(f"the judge's endpoint answers {status}: {hint}. It says: {said}")
+        # Chained, a traceback would repeat the server's words with the key still in them.
+        raise EndpointError(
+            f"the judge's endpoint answers {status}: {hint}. It says: {said}"
+        ) from None
 
     def _without_key(self, text: str) -> str:
         """A server's message, some of which repeat the key."""
@@ -125,6 +128,7 @@ def _answer(completion: Any, asked: str) -> Answer:
     """An answer from a parsed response; raises one of several errors if it is none.
 
     Where the endpoint counts no tokens they are estimated: a budget must not take them for free.
+    Counts below 0 are taken for 0, for they would lower what was spent.
     """
     choice = completion.choices[0]
     message, usage = choice.message, completion.usage
@@ -135,6 +139,8 @@ def _answer(completion: Any, asked: str) -> Answer:
         text=text,
         finish_reason=choice.finish_reason or "stop",
         refusal=bool(getattr(message, "refusal", None)),
-        prompt_tokens=int(usage.prompt_tokens) if usage else estimated_tokens(asked),
-        completion_tokens=int(usage.completion_tokens) if usage else estimated_tokens(text),
+        prompt_tokens=max(0, int(usage.prompt_tokens)) if usage else estimated_tokens(asked),
+        completion_tokens=(
+            max(0, int(usage.completion_tokens)) if usage else estimated_tokens(text)
+        ),
     )

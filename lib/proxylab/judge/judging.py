@@ -19,7 +19,8 @@ from proxylab.names import missing_name
 
 RESPONSE_FIRST, OPPONENT_FIRST = "response first", "opponent first"  # the paper's order is first
 ORDERS = (RESPONSE_FIRST, OPPONENT_FIRST)
-PAIR_COLUMNS = ("pair_id", "prompt", "response", "opponent")
+TEXTS = ("prompt", "response", "opponent")
+PAIR_COLUMNS = ("pair_id", *TEXTS)
 TENTHS = 10  # progress lines of a run
 OUT_OF_BUDGET = "the budget is spent"
 
@@ -62,8 +63,8 @@ def judge_pairs(
 
     Arguments: `pairs` columns pair_id (unique), prompt, response, opponent; `cache` the folder of
     the answers known; `progress` is told the cost before the first request, then how it goes.
-    Raises ValueError for missing columns and repeated ids, EndpointError where the endpoint can
-    answer nothing. What was answered until then is kept in the cache.
+    Raises ValueError for missing columns or texts and repeated ids, EndpointError where the
+    endpoint can answer nothing. What was answered until then is kept in the cache.
     """
     questions = _questions(pairs, settings)
     tell = progress or (lambda line: None)
@@ -92,6 +93,7 @@ def _questions(pairs: pd.DataFrame, settings: JudgeSettings) -> list[Question]:
     repeated = pairs.loc[pairs["pair_id"].duplicated(), "pair_id"]
     if len(repeated):
         raise ValueError(f"pair_id must be unique, {repeated.iloc[0]!r} is there more than once")
+    _check_texts(pairs)
     questions = []
     for row in pairs[list(PAIR_COLUMNS)].itertuples(index=False):
         for order in ORDERS if settings.both_orders else ORDERS[:1]:
@@ -101,6 +103,16 @@ def _questions(pairs: pd.DataFrame, settings: JudgeSettings) -> list[Question]:
                 key = settings.question_key(message, vote)
                 questions.append(Question(row.pair_id, order, vote, message, key))
     return questions
+
+
+def _check_texts(pairs: pd.DataFrame) -> None:
+    for column in TEXTS:
+        for pair_id, text in zip(pairs["pair_id"], pairs[column], strict=True):
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"pair {pair_id!r}: its {column} is {text!r}, not a text; leave the pair out, "
+                    "or give '' if the text is empty"
+                )
 
 
 def _row(question: Question, result: Answer | Failure | None) -> dict:

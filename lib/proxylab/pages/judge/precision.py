@@ -18,7 +18,7 @@ from proxylab.pages.judge.wins import faults_in_words
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.redraws import Redraws, limits, mean_draws
 from proxylab.plots import curves, publish
-from proxylab.tables import number, show_table
+from proxylab.tables import number, show_table, with_interval
 
 REQUESTS = (50, 100, 200, 400, 800, 1600, 3200)
 HALF_WIDTHS = (10, 5, 3, 2, 1)  # points
@@ -68,23 +68,38 @@ def error_figure(profile: str, *, label: str) -> Markdown:
 
 
 def error_sentence(profile: str) -> Markdown:
-    """From how many requests on both orders are the better buy."""
-    bias, spread = (
-        {asked: float(found[i][0]) for asked, found in _moments(profile).items()} for i in (0, 1)
-    )
+    """From how many requests on both orders are the better buy, if redraws agree that they are."""
+    moments = _moments(profile)
+    (bias_one, spread_one), (bias_both, spread_both) = moments[ONE], moments[BOTH]
     # bias1^2 + v1 / r = bias2^2 + 2 v2 / r
-    gain = bias[ONE] ** 2 - bias[BOTH] ** 2
-    price = ASKS[BOTH] * spread[BOTH] - ASKS[ONE] * spread[ONE]
-    what = f"One order is off by {number(100 * bias[ONE], 0)} points however many pairs it sees, "
-    what += f"both orders by {number(100 * bias[BOTH], 0)}. "
-    if gain <= 0:
-        return Markdown(f"{what}Here one order is never the worse buy.")
-    if price <= 0:
+    gain = bias_one**2 - bias_both**2
+    price = ASKS[BOTH] * spread_both - ASKS[ONE] * spread_one
+    what = (
+        f"One order is off by {_text(100 * bias_one)} points however many pairs it sees, both "
+        f"orders by {_text(100 * bias_both)} (95 % intervals over seeds and prompts). "
+    )
+    known = limits(gain)
+    if known["high"] < 0:
+        return Markdown(f"{what}With enough requests one order is the better buy here.")
+    if not known["low"] > 0:
+        return Markdown(f"{what}Which of the two is the better buy cannot be told from these.")
+    if limits(price)["high"] <= 0:
         return Markdown(f"{what}Both orders are the better buy from the first request on.")
     return Markdown(
         f"{what}For the same number of requests both orders see half as many pairs; they are the "
-        f"better buy from about {math.ceil(price / gain):,} requests on."
+        f"better buy from about {_text(_break_even(gain, price))} requests on."
     )
+
+
+def _break_even(gain: np.ndarray, price: np.ndarray) -> np.ndarray:
+    """Requests at which both ways err alike, in each redraw: at least 1, NaN where never."""
+    requests = np.divide(price, gain, out=np.full(len(gain), np.nan), where=gain > 0)
+    return np.maximum(1, np.ceil(requests))
+
+
+def _text(draws: np.ndarray) -> str:
+    """The value in the first draw, the other draws' limits beside it."""
+    return with_interval(*limits(draws).values(), 0)
 
 
 def precision_table(profile: str, *, label: str) -> Markdown:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from proxylab.pages.alignment_rows import judged, seeds_caution
 from proxylab.pages.people.rows import (
     CROWD_NAMES,
     DATA_NAMES,
@@ -12,10 +13,11 @@ from proxylab.pages.people.rows import (
     differences,
     paired_mean,
     people,
+    units_in_words,
     world,
 )
 from proxylab.pages.pooling import seeds_in_words
-from proxylab.pages.verdicts import HIGHER, LOWER, ONE_SEED, p_text, verdicts, with_verdicts
+from proxylab.pages.verdicts import HIGHER, LOWER, NOT_AFTER_HOLM, ONE_SEED, p_text, with_verdicts
 from proxylab.plots import curves, publish
 from proxylab.plots.style import GREY
 from proxylab.studies.aggregation.world import N_WHO_CLEAN
@@ -24,7 +26,7 @@ from proxylab.tables import joined, number, show_table, with_interval
 
 def difference_figure(profile: str) -> Markdown:
     """Accuracy of the aggregated labels less the majority's, by crowd and number of annotators."""
-    rows = differences(profile)
+    rows = judged(differences(profile))
     rows = rows.assign(method=rows["method"].map(METHOD_NAMES))
     for column in ("value", "low", "high"):
         rows[column] = 100 * rows[column]
@@ -50,7 +52,8 @@ def difference_figure(profile: str) -> Markdown:
         size=(8.6, 5.6),
         caption="The controlled world: accuracy of the aggregated labels against gold, less the "
         f"majority's on the same pairs (clear ones), {seeds_in_words(labels)}; bands are 95 % "
-        "intervals over seeds and pairs. The panels' scales differ. No label counts a half.",
+        "intervals over seeds and pairs, with few seeds no narrower than Student's t over the "
+        "seeds' means. The panels' scales differ. No label counts a half.",
         alt="Four panels of lines over the number of annotators. "
         + difference_sentence(profile).data,
     )
@@ -58,16 +61,17 @@ def difference_figure(profile: str) -> Markdown:
 
 def difference_sentence(profile: str) -> Markdown:
     """In how many settings each method is above or below the majority, after Holm's correction."""
-    judged = verdicts(differences(profile))
-    parts = [_tally(name, part) for name, part in judged.groupby("method", sort=False)]
-    return Markdown(
+    found = judged(differences(profile))
+    parts = [_tally(name, part) for name, part in found.groupby("method", sort=False)]
+    said = (
         f"Against the majority, in points, over crowds and numbers of annotators: "
-        f"{'; '.join(parts)}. Holm's correction is over {len(judged)}."
+        f"{'; '.join(parts)}. Holm's correction is over {len(found)}."
     )
+    return Markdown(f"{said} {seeds_caution(world('labels', profile))}".strip())
 
 
 def _tally(method: str, part: pd.DataFrame) -> str:
-    """'Dawid-Skene higher in 8 of 16 (most: ...), lower in none, the rest noise'."""
+    """'Dawid-Skene higher in 8 of 16 (most: ...), lower in none, the rest inside the noise'."""
     said = []
     for verdict, sign in ((HIGHER, 1), (LOWER, -1)):
         clear = part[part["verdict"] == verdict]
@@ -80,6 +84,8 @@ def _tally(method: str, part: pd.DataFrame) -> str:
         said.append(f"{verdict} in {len(clear)} of {len(part)} (most: {text}, {where})")
     single = int((part["verdict"] == ONE_SEED).sum())
     rest = f"{single} on one seed, not judged" if single else "the rest inside the noise"
+    near = int((part["verdict"] == NOT_AFTER_HOLM).sum())
+    rest += f" after Holm's correction ({near} clear alone)" if near else ""
     return f"{METHOD_NAMES[method]} {', '.join(said)}, {rest}"
 
 
@@ -149,6 +155,7 @@ def held_out_table(profile: str) -> Markdown:
             "votes": rows["votes"].map(DATA_NAMES),
             "method": rows["method"].map(METHOD_NAMES),
             "n": rows["n"],
+            "n_units": units_in_words(rows["votes"], rows["n_units"]),
             "accuracy": own,
             "difference": difference,
             "p": np.where(rows["p"].isna(), "", p_text(rows["p"])),
@@ -161,8 +168,9 @@ def held_out_table(profile: str) -> Markdown:
         label="held-out-votes",
         caption="People's votes: how often the response preferred by each method is the one that "
         "an annotator whom it has not seen chose (%; no preference counts a half), and the "
-        f"difference from the majority, mean of {draws} draws of the unseen vote, 95 % limits over "
-        "pairs, p after Holm's correction over the table.",
-        names={"votes": "data", "n": "pairs", "difference": "less majority"},
-        text=("votes", "method", "verdict"),
+        f"difference from the majority, mean of {draws} draws of the unseen vote, [95 % interval "
+        "over units, each redrawn with all its pairs and draws], p after Holm's correction over "
+        "the table.",
+        names={"votes": "data", "n": "pairs", "n_units": "units", "difference": "less majority"},
+        text=("votes", "method", "n_units", "verdict"),
     )

@@ -4,7 +4,7 @@ import numpy as np
 from IPython.display import Markdown
 
 from proxylab.cleaning.annotator_quality import MIN_OVERLAP
-from proxylab.pages.people.rows import DATA_NAMES, people
+from proxylab.pages.people.rows import DATA_NAMES, OVER_PAIRS, people, units_in_words
 from proxylab.paper_values import paper_table
 from proxylab.plots import publish
 from proxylab.plots.style import COLOURS, GREY
@@ -25,10 +25,11 @@ def agreement_table(profile: str) -> Markdown:
     table = people("agreement", profile)
     table = table.assign(text=joined(table, stacked=True))
     wide = table.pivot(index="votes", columns="statistic", values="text")[list(STATISTICS)]
-    n = table.groupby("votes")["n_pairs"].max()
+    n = table.groupby("votes")[["n_pairs", "n_units"]].max()
     raters = people("annotators", profile).groupby("votes").size()
-    wide.insert(0, "n", n)
-    wide.insert(1, "raters", raters)
+    wide.insert(0, "n", n["n_pairs"])
+    wide.insert(1, "n_units", units_in_words(wide.index, n["n_units"]))
+    wide.insert(2, "raters", raters)
     wide = wide.rename(index=DATA_NAMES, columns=STATISTICS).reset_index()
     return show_table(
         wide,
@@ -36,9 +37,9 @@ def agreement_table(profile: str) -> Markdown:
         caption="How far people agree: Krippendorff's alpha and Gwet's AC1 (both beyond chance, a "
         "tie a third value), the share of votes that equal the mode of the others, and the "
         "reliability of the mean vote from split halves (ties left out); [95 % interval over "
-        "pairs].",
-        names={"votes": "data", "n": "pairs", "raters": "annotators"},
-        text=("data", "votes"),
+        "units, each redrawn with all its pairs].",
+        names={"votes": "data", "n": "pairs", "n_units": "units", "raters": "annotators"},
+        text=("data", "votes", "n_units"),
     )
 
 
@@ -54,7 +55,7 @@ def pattern_table(profile: str) -> Markdown:
         shown,
         label="vote-patterns",
         caption="How the votes on a pair split, largest part first (patterns of at least 100 "
-        "pairs; %, Wilson intervals at 95 %).",
+        f"pairs; %, Wilson intervals at 95 % {OVER_PAIRS}).",
         names={"votes": "data", "n": "pairs"},
         text=("votes", "pattern"),
     )

@@ -6,16 +6,19 @@ from IPython.display import Markdown
 
 from proxylab.cleaning.categories import UNDECIDED
 from proxylab.cleaning.posterior import THRESHOLD
+from proxylab.pages.alignment_rows import judged, seeds_caution
 from proxylab.pages.people.rows import (
     CROWD_NAMES,
     DATA_NAMES,
     METHOD_NAMES,
+    OVER_PAIRS,
     one_row_each,
     people,
+    pooled_differences,
     world,
 )
 from proxylab.pages.pooling import pooled_by, seeds_in_words
-from proxylab.pages.verdicts import verdicts, verdicts_in_words
+from proxylab.pages.verdicts import verdicts_in_words
 from proxylab.plots import publish, stacked_shares
 from proxylab.stats import wilson
 from proxylab.studies.aggregation.world import COUNT, N_WHO_CLEAN, RAW, TRUTH
@@ -101,7 +104,8 @@ def share_table(profile: str) -> Markdown:
         shown,
         label="categories-by-method",
         caption="The shares of @fig-categories-by-method (%), with Wilson intervals at 95 % for "
-        "the pairs of one draw. A pair with fewer than two other votes is in none of the three.",
+        f"the pairs of one draw, {OVER_PAIRS}. A pair with fewer than two other votes is in none "
+        "of the three.",
         names={"votes": "data"},
         text=("votes", "method"),
     )
@@ -197,15 +201,11 @@ def _wilson_texts(sums: pd.DataFrame, total: str) -> list[str]:
 
 
 def trained_rows(profile: str) -> pd.DataFrame:
-    """Gold accuracy of models trained on each cleaned set, and less that of the paper's rule."""
-    table = world("trained", profile)
-    table = table.assign(difference=table["right"] - table["majority_right"])
-    each = one_row_each(table)
-    own = pooled_by(each, ["crowd", "method"], "right")
-    less = pooled_by(each, ["crowd", "method"], "difference").assign(
-        n_seeds=table["seed"].nunique()
-    )
-    return own.merge(less, on=["crowd", "method"], suffixes=("_own", ""))
+    """Gold accuracy of models by cleaned set, and less that of the paper's rule (itself: NaN)."""
+    table, keys = world("trained", profile), ["crowd", "method"]
+    own = pooled_by(one_row_each(table), keys, "right")
+    less = judged(pooled_differences(table[table["method"] != COUNT], keys))
+    return own.merge(less, on=keys, how="left", suffixes=("_own", ""))
 
 
 def trained_table(profile: str) -> Markdown:
@@ -233,8 +233,8 @@ def trained_table(profile: str) -> Markdown:
         caption=f"The world, {N_WHO_CLEAN} annotators: the cleaned set that each method makes "
         "(pairs kept; % of them whose chosen response is the better one), and the gold accuracy "
         "on clear test pairs (%) of a linear Bradley-Terry model over words trained on it, with "
-        "the difference from the paper's rule in points [95 % interval over seeds and pairs]; "
-        f"{seeds_in_words(table)}.",
+        "the difference from the paper's rule in points [95 % interval over seeds and pairs, with "
+        f"few seeds no narrower than Student's t over the seeds' means]; {seeds_in_words(table)}.",
         names={"set": "cleaned by", "difference": "less the paper's rule"},
         text=("crowd", "set"),
     )
@@ -246,4 +246,5 @@ def trained_sentence(profile: str) -> Markdown:
     rows = rows[rows["method"] != COUNT].reset_index(drop=True)
     names = rows["method"].map(SET_NAMES) + ", " + rows["crowd"].map(CROWD_NAMES)
     what = "Gold accuracy less that of the paper's rule, in points"
-    return Markdown(verdicts_in_words(verdicts(rows), names, what=what, scale=100))
+    said = verdicts_in_words(rows, names, what=what, scale=100)
+    return Markdown(f"{said} {seeds_caution(world('trained', profile))}".strip())

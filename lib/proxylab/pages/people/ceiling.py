@@ -4,7 +4,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.cleaning.ceiling import AGREEMENT, BETA, FLOOR, LIMIT
-from proxylab.pages.people.rows import CROWD_NAMES, DATA_NAMES, people, world
+from proxylab.pages.people.rows import CROWD_NAMES, DATA_NAMES, people, units_in_words, world
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.verdicts import signed
 from proxylab.plots import publish
@@ -24,22 +24,25 @@ def ceiling_table(profile: str) -> Markdown:
     table = table.assign(text=joined(table, digits=1, percent=True, stacked=True))
     wide = table.pivot(index="votes", columns="statistic", values="text")
     wide = wide[[AGREEMENT, FLOOR, BETA, LIMIT]]
-    wide.insert(0, "n", table.groupby("votes")["n_pairs"].max())
+    n = table.groupby("votes")[["n_pairs", "n_units"]].max()
+    wide.insert(0, "n", n["n_pairs"])
+    wide.insert(1, "n_units", units_in_words(wide.index, n["n_units"]))
     return show_table(
         wide.rename(index=DATA_NAMES).reset_index(),
         label="human-ceiling",
         caption="What a perfect proxy could score against a single vote (%): at least what the "
         "majority of the others scores, at most what it would if all pairs were equally hard; "
         "between them the estimate of a symmetric beta distribution; [95 % bootstrap interval "
-        "over pairs]. Ties are left out.",
+        "over units, each redrawn with all its pairs]. Ties are left out.",
         names={
             "votes": "data",
             "n": "pairs",
+            "n_units": "units",
             FLOOR: f"floor: {FLOOR}",
             BETA: f"estimate: {BETA}",
             LIMIT: f"limit: {LIMIT}",
         },
-        text=("votes",),
+        text=("votes", "n_units"),
     )
 
 

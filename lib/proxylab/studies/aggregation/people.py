@@ -2,17 +2,19 @@
 
 One vote a pair is the record and the others relabel it, as in `cleaning.relabel_one_out` (Elephant,
 section 3.2.1, with five votes). No truth is known; a method is judged by how often its label is the
-record, a vote that it has not seen. A few draws of the record keep luck out.
+record, a vote that it has not seen. A few draws of the record keep luck out. Pairs that share an
+instruction (PandaLM) or a side of a debate (UKPConvArg1, 32 of them) share texts too: intervals
+redraw these, not pairs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from proxylab.annotators.public import PANDALM_FILE, UKP_FILE
-from proxylab.annotators.votes import count_votes
+from proxylab.annotators.votes import CHOICES, count_votes
 from proxylab.cleaning import (
     aggregate,
     annotator_agreement,
@@ -34,11 +36,11 @@ from proxylab.profiles import Profile
 from proxylab.runs import AggregateVotes
 from proxylab.stats import Interval
 from proxylab.studies.aggregation.vote_classifier import predicted_by_style
-from proxylab.studies.aggregation.world import COUNT, side_by_side, world_tables
+from proxylab.studies.aggregation.world import COUNT, world_tables
 from proxylab.studies.data import WORLD, real_data_folder
 from proxylab.studies.public_data import READERS
 
-# File, and the keys of a row: what folds keep together, the first text, the second.
+# File, and the keys of a row: what folds and redraws keep together, the first text, the second.
 TEXTS = {
     "pandalm": (PANDALM_FILE, ("instruction", "response1", "response2")),
     "ukpconvarg1": (UKP_FILE, ("topic", "a1", "a2")),
@@ -63,32 +65,41 @@ def aggregation_tables(
         return world_tables(settings.seed, profile)
     votes, report = READERS[settings.votes](real_data_folder() / settings.votes)
     texts = people_texts(settings.votes)
+    units = units_of(texts)
     rng = np.random.default_rng([settings.seed, 21])
     draws = list(relabellings(votes, texts, profile, rng))
-    tables = agreement_tables(votes, profile, rng)
+    tables = agreement_tables(votes, units, profile, rng)
     tables["categories"] = pd.concat([categories_of(draw, profile) for draw in draws])
     tables["transitions"] = pd.concat([transitions_of(draw) for draw in draws])
-    tables["held_out"] = pd.concat([held_out(draw) for draw in draws])
+    tables["held_out"] = pd.concat([held_out(draw, units) for draw in draws])
     return tables, report.summary()
 
 
 def agreement_tables(
-    votes: pd.DataFrame, profile: Profile, rng: np.random.Generator
+    votes: pd.DataFrame, units: pd.Series, profile: Profile, rng: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
-    """How far the annotators agree; nobody is named, for nobody's name is needed."""
-    options = {"rng": rng, "n_resamples": profile.n_resamples}
+    """How far the annotators agree; nobody is named, for nobody's name is needed.
+
+    Tables agreement and ceiling have n_pairs and n_units, what their intervals redraw.
+    """
+    options = {"rng": rng, "n_resamples": profile.n_resamples, "units": units}
     found = {
         "alpha": krippendorff_alpha(votes, **options),
         "ac1": gwet_ac1(votes, **options),
         "leave-one-out": leave_one_out_agreement(votes, **options),
         "split-half": split_half_reliability(votes, **options),
     }
+    agreement = pd.DataFrame([_row(name, interval) for name, interval in found.items()])
+    voted, decided = (n_units(votes, units, among) for among in (CHOICES, CHOICES[:2]))
+    ceiling = proxy_ceiling(votes, **options).rename(columns={"n": "n_pairs"})
     return {
-        "agreement": pd.DataFrame([_row(name, interval) for name, interval in found.items()]),
+        "agreement": agreement.assign(
+            n_units=np.where(agreement["statistic"] == "split-half", decided, voted)
+        ),
         "patterns": vote_patterns(votes),
         "annotators": annotator_agreement(votes).drop(columns="annotator"),
         "couples": pairwise_agreement(votes).drop(columns=["annotator_a", "annotator_b"]),
-        "ceiling": proxy_ceiling(votes, **options).rename(columns={"n": "n_pairs"}),
+        "ceiling": ceiling.assign(n_units=decided),
     }
 
 
@@ -100,6 +111,17 @@ def people_texts(name: str) -> pd.DataFrame:
     prefix = "pandalm/test" if name == "pandalm" else "ukpconvarg1/all"
     texts = pd.DataFrame([row for _, row in rows], columns=["group", "first", "second"])
     return texts.assign(pair_id=[f"{prefix}/{number:06d}" for number, _ in rows])
+
+
+def units_of(texts: pd.DataFrame) -> pd.Series:
+    """What pairs share, by pair_id: each group of `people_texts` as a number, not as a text."""
+    return pd.Series(pd.factorize(texts["group"])[0], index=texts["pair_id"])
+
+
+def n_units(votes: pd.DataFrame, units: pd.Series, among: Sequence[str]) -> int:
+    """How many units have a pair with two votes for one of these choices."""
+    n_votes = votes.loc[votes["choice"].isin(among), "pair_id"].value_counts()
+    return int(units.loc[n_votes.index[n_votes >= 2]].nunique())
 
 
 def relabellings(
@@ -143,15 +165,25 @@ def transitions_of(drawn: Relabelling) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True).assign(draw=drawn.draw)
 
 
-def held_out(drawn: Relabelling) -> pd.DataFrame:
+def held_out(drawn: Relabelling, units: pd.Series) -> pd.DataFrame:
     """How often each method names the record, and the majority beside it: counts of pairs.
 
-    Columns method, right, majority_right (1, 0, or 0.5 for no preference), count, draw.
+    Columns group (as `units_of` numbers them), right, majority_right (1, 0, or 0.5 for no
+    preference), count, method, draw.
     """
     said = drawn.record["choice"].to_numpy(object)
     credit = {name: _credit(found, said) for name, found in drawn.posteriors.items()}
-    base = credit["majority"]
-    frames = [side_by_side(right, base).assign(method=name) for name, right in credit.items()]
+    known = {"group": units.loc[drawn.record["pair_id"]].to_numpy()}
+    known["majority_right"] = credit["majority"]
+    keys = ["group", "right", "majority_right"]
+    frames = [
+        pd.DataFrame(known | {"right": right})[keys]
+        .value_counts(sort=False)
+        .rename("count")
+        .reset_index()
+        .assign(method=name)
+        for name, right in credit.items()
+    ]
     return pd.concat(frames, ignore_index=True).assign(draw=drawn.draw)
 
 
