@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from proxylab.audit import audit, english_probes, probes_as_pairs
+from proxylab.audit import audit, english_probes, probes_as_pairs, report
+from proxylab.rewards.interface import CallableReward
 from proxylab.rewards.pairwise import CallableRanker, RankerReward
 from proxylab.rewards.score_files import read_scores
+from proxylab.rewards.self_test import Check, RewardModelSelfTestError
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +46,11 @@ def test_a_ranker_has_a_card(pairs):
     assert "order" in set(card.checks["name"])
     assert "length" in card.flagged
     assert "longer" in card.to_markdown()
+
+
+def test_a_model_that_cannot_be_padded_is_refused_in_words(monkeypatch):
+    """What stops a self-test stops an audit before anything is scored."""
+    stopped = [Check("padding", False, "set the tokenizer's pad_token")]
+    monkeypatch.setattr(report, "run_checks", lambda *_, **__: stopped)
+    with pytest.raises(RewardModelSelfTestError, match="padding: set the tokenizer's pad_token"):
+        audit(CallableReward("mine", lambda p, r: 1 / 0))

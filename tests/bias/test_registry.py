@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from proxylab import bias
 from proxylab.bias import (
     BIASES,
     CoverageGap,
@@ -16,6 +17,7 @@ from proxylab.bias import (
     make_bias,
     register_bias,
 )
+from proxylab.bias import registry as module
 
 KINDS = (DataBias, ScoreBias)
 
@@ -31,14 +33,14 @@ def registry():
 
 def test_the_registry_holds_every_bias_by_its_name():
     kinds = {kind: {n for n, b in BIASES.items() if issubclass(b, kind)} for kind in KINDS}
-    assert kinds[DataBias] == {
+    assert kinds[DataBias] >= {
         "coverage_gap",
         "uniform_flips",
         "ambiguity_flips",
         "sycophancy_prefix",
         "format_marks",
     }
-    assert kinds[ScoreBias] == {
+    assert kinds[ScoreBias] >= {
         "length_bias",
         "refusal_bias",
         "score_noise",
@@ -132,3 +134,21 @@ def test_what_is_no_bias_is_refused(registry):
         register_bias(Nameless)
     with pytest.raises(ValueError, match="'uniform_flips' of NotFrozen is UniformFlips's already"):
         register_bias(NotFrozen)
+
+
+def test_a_file_in_the_folder_is_found_by_its_biases_name(tmp_path, monkeypatch, registry):
+    """A name that is not known makes the folder's files run, and then it is."""
+    source = (
+        "from dataclasses import dataclass\nfrom typing import ClassVar\n"
+        "from proxylab.bias import ScoreBias, register_bias\n"
+        "@register_bias\n@dataclass(frozen=True)\nclass Shout(ScoreBias):\n"
+        "    name: ClassVar[str] = 'shout'\n    unit: ClassVar[str] = 'reward units'\n"
+        "    dose: float\n"
+        "    def biased(self, rewards, prompts, responses):\n        return rewards + self.dose\n"
+    )
+    (tmp_path / "shout.py").write_text(source)
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "registry.py"))
+    monkeypatch.setattr(bias, "__path__", [str(tmp_path), *bias.__path__])
+    assert make_bias("shout", 0.5).biased(np.zeros(1), ["p"], ["r"]).tolist() == [0.5]
+    with pytest.raises(ValueError, match="no bias 'shuot'"):
+        make_bias("shuot", 0.5)

@@ -90,3 +90,8 @@ def test_style_learns_a_preference_for_length():
     pairs = pd.DataFrame(texts, columns=["rejected", "chosen"])
     short, long = StyleBradleyTerry.fit(pairs).score(["", ""], ["a a", "a a a a a a a a"])
     assert long > short
+
+
+def test_a_function_of_another_form_is_told_what_a_proxy_takes():
+    with pytest.raises(TypeError, match="mine: a proxy takes two lists, prompts and responses"):
+        CallableReward("mine", lambda text: 1.0).score(["p"], ["r"])

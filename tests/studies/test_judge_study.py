@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from proxylab.accuracy import MIXED
+from proxylab.judge import judge_pairs
 from proxylab.runs import Align, Judge
 from proxylab.studies import alignment
 from proxylab.studies import judge as study
@@ -128,7 +129,18 @@ def test_real_text_is_judged_by_an_endpoint_without_truth(small, hh_folder, monk
     )
     comparison = study.prepare(asked, small)
     assert set(comparison.pairs["policy"]) == {"raw"}  # "gold" is of the world
+    with pytest.raises(
+        ValueError, match=r"no verdict from .*:9/v1: 2 failures .* nothing recorded"
+    ):
+        study.judged_tables(comparison)
+
+    def one_answer(*args, **kwargs):
+        judged = judge_pairs(*args, **kwargs)
+        judged.verdicts.loc[0, "verdict"], judged.verdicts.loc[0, "outcome"] = "1", 1.0
+        return judged
+
+    monkeypatch.setattr(study, "judge_pairs", one_answer)
     tables = study.judged_tables(comparison)
     assert sorted(tables) == ["pairs", "verdicts"]  # no doses of a judge that is not ours
     assert tables["pairs"][["gold", "people", "gap"]].isna().all(axis=None)
-    assert tables["verdicts"]["verdict"].tolist() == ["failed"] * 2 + ["unasked"] * 2
+    assert tables["verdicts"]["verdict"].tolist() == ["1", "failed", "unasked", "unasked"]

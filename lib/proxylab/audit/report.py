@@ -20,7 +20,9 @@ from proxylab.audit.scoring import Scale, is_pointwise, scale_of, score_probes
 from proxylab.rewards.pairwise import RankerReward
 from proxylab.rewards.score_files import ScoreFile
 from proxylab.rewards.self_test import (
+    BLOCKING,
     Check,
+    RewardModelSelfTestError,
     checks_table,
     run_checks,
 )
@@ -103,10 +105,12 @@ def audit(
     Arguments: `proxy` a reward model, or anything with `name` and `score_pairs`; `probes` a probe
     frame, the English suite by default; `pairs` a labelled pair frame for calibration, helpful and
     harmless told apart by their subset; `rng` of the bootstraps, by default one of seed 0.
-    Raises ValueError for probes that are none or a proxy that does not answer one score a text.
+    Raises ValueError for probes that are none or a proxy that does not answer one score a text,
+    RewardModelSelfTestError for one that cannot be asked at all: no template, nothing to pad with.
     """
     probes = english_probes() if probes is None else check_probes(probes)
     rng = np.random.default_rng(0) if rng is None else rng
+    checks = _checks(proxy, probes)
     scored = score_probes(proxy, probes)
     scale = scale_of(scored, pointwise=is_pointwise(proxy))
     table = findings(scored, scale, rng=rng, n_resamples=n_resamples)
@@ -115,7 +119,6 @@ def audit(
         scores, kinds = score_pairs(proxy, pairs), kind_of_subset(pairs["subset"])
         calibration = calibration_table(scores, kinds, rng=rng, n_resamples=n_resamples)
         reliability = reliability_table(scores, kinds)
-    checks = _checks(proxy, probes)
     return ReportCard(name or proxy.name, table, scored, scale, checks, calibration, reliability)
 
 
@@ -138,7 +141,10 @@ def _checks(proxy, probes: pd.DataFrame) -> pd.DataFrame:
     if not (is_pointwise(proxy) or isinstance(proxy, ScoreFile | RankerReward)):
         return checks_table([])
     quality = probes[probes["family"] == QUALITY].reset_index(drop=True)
-    return checks_table(run_checks(proxy, pairs=probes_as_pairs(quality)))
+    checks = run_checks(proxy, pairs=probes_as_pairs(quality))
+    if any(check.name in BLOCKING and not check.passed for check in checks):
+        raise RewardModelSelfTestError(proxy.name, checks)
+    return checks_table(checks)
 
 
 def finding_sentence(row: pd.Series) -> str:

@@ -1,10 +1,13 @@
 """Biases by name, so that a run's parameters can say which it injects and how much.
 
-Left out: discovery of files; a bias of one's own is known once the file that registers it has been
-imported.
+A bias of one's own is known once its cell or file has run; a file in this folder is found.
+Left out: discovery of files elsewhere.
 """
 
+import importlib
+import pkgutil
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from proxylab.bias.data import (
@@ -62,6 +65,8 @@ def make_bias(name: str, dose: float, **options: Any) -> DataBias | ScoreBias:
     for an option that is needed and not given.
     """
     if name not in BIASES:
+        _import_folder()
+    if name not in BIASES:
         raise ValueError(missing_name("bias", name, BIASES))
     known = {field.name: field for field in fields(BIASES[name]) if field.name != "dose"}
     for option in options:
@@ -72,6 +77,12 @@ def make_bias(name: str, dose: float, **options: Any) -> DataBias | ScoreBias:
             raise ValueError(f"bias {name!r} needs the option {option!r}")
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items()}
     return BIASES[name](dose=dose, **values)
+
+
+def _import_folder() -> None:
+    """Run every file beside this one, some of which may register a bias of the reader's own."""
+    for found in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        importlib.import_module(f"proxylab.bias.{found.name}")
 
 
 def _place(bias: type[Bias]) -> tuple[str, str]:

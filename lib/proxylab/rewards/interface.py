@@ -4,10 +4,13 @@
 Higher is better, always; what ranks the other way round is negated once, in its adapter.
 """
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+
+FORM = "a proxy takes two lists, prompts and responses, and returns one number a response"
 
 
 @runtime_checkable
@@ -54,7 +57,18 @@ class CallableReward:
     def score(self, prompts: Sequence[str], responses: Sequence[str]) -> np.ndarray:
         """Scores of the wrapped function, checked: float64 `(n,)`."""
         check_aligned(prompts, responses)
+        _check_takes_two(self.name, self._fn)
         return checked_scores(self.name, self._fn(prompts, responses), len(prompts))
+
+
+def _check_takes_two(name: str, fn: Callable) -> None:
+    """Raise TypeError that says what a proxy's function is, unless it takes two arguments."""
+    try:
+        inspect.signature(fn).bind([], [])
+    except TypeError as error:
+        raise TypeError(f"{name}: {FORM}; this one does not: {error}") from error
+    except ValueError:  # something built in, whose arguments Python cannot tell
+        return
 
 
 def check_aligned(prompts: Sequence[str], responses: Sequence[str]) -> None:
@@ -67,5 +81,5 @@ def checked_scores(name: str, scores: np.ndarray, n: int) -> np.ndarray:
     """`scores` as float64 `(n,)`; ValueError naming the model when the shape is another."""
     scores = np.asarray(scores, dtype=np.float64)
     if scores.shape != (n,):
-        raise ValueError(f"{name} returned scores of shape {scores.shape}; expected ({n},)")
+        raise ValueError(f"{name} returned scores of shape {scores.shape}; expected ({n},): {FORM}")
     return scores

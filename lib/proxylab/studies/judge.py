@@ -81,11 +81,14 @@ def judged_tables(comparison: Comparison, *, progress: Progress = None) -> dict[
     unknown), gap (gold reward of the reply less the data's).
     doses: policy, prompt_id, dose (position bias, gold-reward units), response_first and
     opponent_first (what the judge said in each order, as outcome of the reply), gold.
+    Raises ValueError for an endpoint that gave no verdict at all.
     """
     pairs = with_truth(comparison)
     chosen = comparison.settings
     with _judge(comparison, chosen.position_bias) as judge:
         judged = judge_pairs(pairs, judge, cache=_cache(), progress=progress)
+    if judged.stopped and not judged.verdicts["outcome"].notna().any():
+        raise ValueError(f"no verdict from {chosen.endpoint}: {judged.stopped}; nothing recorded")
     known = pairs.set_index("pair_id")[[*UNITS, "subset"]]
     verdicts = known.loc[judged.verdicts["pair_id"]].reset_index(drop=True)
     found = judged.verdicts.drop(columns="pair_id")
