@@ -12,6 +12,7 @@ from proxylab.preferences.schema import PreferenceError
 from proxylab.profiles import ConflictSettings
 from proxylab.rewards.interface import CallableReward
 from proxylab.rewards.nulls import LongestReward
+from proxylab.rewards.score_files import ScoreFile
 from proxylab.rewards.self_test import RewardModelSelfTestError
 from proxylab.runs import ShfCas
 from proxylab.shf_cas import Candidates
@@ -363,3 +364,9 @@ def test_an_unknown_selector_names_the_nearest(lab):
     own = plug_in(lab, lab.proxy)
     with pytest.raises(ValueError, match="conflict"):
         feedback_table(lab, own, lab.proxy, selectors=("conflct",))
+
+
+def test_a_score_file_of_pairs_is_refused_with_what_to_use(lab):
+    pairs = ScoreFile("mine", pd.DataFrame(columns=["pair_id"]), None)
+    with pytest.raises(ValueError, match="mine holds scores of pairs, .* read_completion_scores"):
+        plug_in(lab, pairs)

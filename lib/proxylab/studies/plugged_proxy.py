@@ -24,6 +24,7 @@ from proxylab.rewards.ranked import (
     refine_reward_model,
     score_groups,
 )
+from proxylab.rewards.score_files import ScoreFile
 from proxylab.shf_cas import Candidates
 from proxylab.studies.conflict_tasks import HELD_OUT, POOL
 from proxylab.studies.shf_cas_setting import Setting
@@ -58,8 +59,13 @@ def plug_in(lab: Setting, proxy: RewardModel, biases: Sequence[Bias] = ()) -> Pl
     Biases of data come first: the proxy, distilled if it is no classifier, is trained further on a
     biased draw of pairs that it has ordered itself. A coverage gap leaves pairs out and so changes
     little: what was never in doubt is not forgotten. Biases of scores act on what it then says.
-    Raises ValueError for anything that is no bias.
+    Raises ValueError for anything that is no bias, and for a score file of pairs.
     """
+    if isinstance(proxy, ScoreFile):
+        raise ValueError(
+            f"{proxy.name} holds scores of pairs, and here completions are scored: write them with "
+            "completions_file, score them, and read key and score back with read_completion_scores"
+        )
     kind = DataBias | ComposedDataBias
     of_data = [bias for bias in biases if isinstance(bias, kind)]
     of_scores = compose_scores(*(bias for bias in biases if not isinstance(bias, kind)))

@@ -15,7 +15,7 @@ from proxylab.paper_values import GRADES
 from proxylab.results import MissingResults
 from proxylab.tables import escaped, markdown_table, show_table
 
-WIDTHS = {"item": 16, "the paper reports": 18, "we get": 34, "verdict": 12, "where": 14}
+WIDTHS = {"item, and what the paper reports": 30, "we get, and where": 52, "verdict": 18}
 PAPERS = {"elephant": "Elephant in the Room", "targeting": "Targeting Misalignment"}
 
 
@@ -44,20 +44,23 @@ def _where(entry: Entry) -> str:
     """Links to the page, and the run notebooks and module by name."""
     page = "../../index.qmd" if entry.page == "index" else f"{entry.page}.ipynb"
     parts = [f"[page]({page})", *(f"`runs/{name}`" for name in entry.runs), f"`{entry.code}`"]
-    return "<br>".join(parts)
+    return " · ".join(parts)
 
 
 def ledger_table(profile: str, paper: str) -> Markdown:
     """All items of one paper."""
     table = ledger(profile)
     own = table[table["paper"] == paper]
+    rows = list(own.itertuples(index=False))
     shown = pd.DataFrame(
         {
-            "item": [f"**{escaped(r.item)}**<br>{escaped(r.about)}" for r in own.itertuples()],
-            "the paper reports": [f"{escaped(r.reports)} ({r.grade})" for r in own.itertuples()],
-            "we get": own["ours"],
-            "verdict": own["verdict"],
-            "where": own["where"],
+            "item, and what the paper reports": [
+                f"**{escaped(row.item)}**: {escaped(row.about)}<br>"
+                f"{escaped(row.reports)} ({row.grade})"
+                for row in rows
+            ],
+            "we get, and where": [f"{row.ours}<br>{row.where}" for row in rows],
+            "verdict": [f"**{row.verdict}**" for row in rows],
         }
     )
     grades = "; ".join(f"{grade} {meaning}" for grade, meaning in GRADES.items())
