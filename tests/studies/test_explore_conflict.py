@@ -368,5 +368,5 @@ def test_an_unknown_selector_names_the_nearest(lab):
 
 def test_a_score_file_of_pairs_is_refused_with_what_to_use(lab):
     pairs = ScoreFile("mine", pd.DataFrame(columns=["pair_id"]), None)
-    with pytest.raises(ValueError, match="mine holds scores of pairs, .* read_completion_scores"):
+    with pytest.raises(ValueError, match=r"mine holds scores of pairs, .* read_completion_scores"):
         plug_in(lab, pairs)
