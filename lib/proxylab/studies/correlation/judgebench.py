@@ -185,7 +185,7 @@ def committee_outcomes(table: pd.DataFrame, *, seed: int) -> dict[str, np.ndarra
     """
     values = table.to_numpy(float)
     wins = {name: np.zeros(len(values), bool) for name in (MEAN_GAP, STACKED, BEST_SINGLE)}
-    folds = KFold(N_FOLDS, shuffle=True, random_state=seed)
+    folds = KFold(min(N_FOLDS, len(values)), shuffle=True, random_state=seed)
     for train, test in folds.split(values):
         scale = np.sqrt((values[train] ** 2).mean(axis=0))  # about 0: no side is first
         known, held_out = values[train] / scale, values[test] / scale
