@@ -42,3 +42,10 @@ def test_conflict_is_counted_by_what_is_clear(monkeypatch):
     ]
     monkeypatch.setattr(front, "finding", lambda profile: pd.DataFrame(rows))
     assert "in 1 of 2 tasks, and where it was not in 0" in front.conflict("cpu")
+
+
+def test_without_both_reward_models_there_is_nothing_to_compare(monkeypatch):
+    none = pd.DataFrame(columns=["subset", "value", "low", "high", "verdict"])
+    monkeypatch.setattr(front.wins, "net_differences", lambda profile: none)
+    with pytest.raises(MissingResults, match="algorithm = pro"):
+        front.optimisation("smoke")

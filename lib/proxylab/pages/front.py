@@ -117,6 +117,8 @@ def feedback(profile: str) -> str:
 def optimisation(profile: str) -> str:
     """A better reward model makes a better policy; its reward in training does not say so."""
     table = wins.net_differences(profile)
+    if table.empty:  # PRO was not run with both
+        raise MissingResults("align", profile=profile, where={"algorithm": "pro"})
     mixed = table[table["subset"] == "mixed"]
     rho = training.rank_rows(profile).set_index("ruler").loc[training.RULERS["training_reward"]]
     told = "beyond chance" if rho["p"] < training.ALPHA else "not told from chance"

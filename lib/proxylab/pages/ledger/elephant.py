@@ -26,7 +26,7 @@ from proxylab.pages.ppo import outcomes, slopes, training
 from proxylab.pages.pro import wins
 from proxylab.pages.verdicts import HIGHER, LOWER
 from proxylab.paper_values import paper_value
-from proxylab.results import gather, load_runs
+from proxylab.results import MissingResults, gather, load_runs
 from proxylab.tables import interval_text, joined, number
 
 VERIFY = "verify_optimisers"
@@ -139,6 +139,8 @@ def curves_of_training(profile: str) -> Found:
 def pro_figure(profile: str) -> Found:
     """Win less lose, PRO with the good reward model less with the poor one, by test set."""
     table = wins.net_differences(profile)
+    if table.empty:  # PRO was not run with both
+        raise MissingResults("align", profile=profile, where={"algorithm": "pro"})
     mixed = table[table["subset"] == "mixed"]
     return Found(
         f"win less lose, good − poor, in points: mixed {joined(mixed, digits=1, percent=True)[0]}, "
