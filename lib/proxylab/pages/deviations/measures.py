@@ -69,7 +69,11 @@ def as_few_raw(profile: str) -> str:
     """Gold gained by cleaning, and against as few published pairs."""
     table = quality.gains(profile)
     own = table[(table["subset"] == MIXED) & (table["size"] == STANDARD)]
-    return _contrasts(own.set_index("comparison").loc[["cleaned − raw", "cleaned − as few raw"]])
+    wanted = ["cleaned − raw", "cleaned − as few raw"]
+    own = own[own["comparison"].isin(wanted)]  # "as few" is not run in every profile
+    if own.empty:
+        raise MissingResults("align", profile=profile, where={"algorithm": "dpo"})
+    return _contrasts(own.set_index("comparison"))
 
 
 def slope(profile: str) -> str:
@@ -94,6 +98,8 @@ def ppo_distance(profile: str) -> str:
 def pro_net(profile: str) -> str:
     """Win less lose with the good reward model less with the poor one."""
     table = wins.net_differences(profile)
+    if table.empty:
+        raise MissingResults("align", profile=profile, where={"algorithm": "pro"})
     own = table[table["subset"] == MIXED].set_index("comparison")
     return f"win less lose in points, {_contrasts(own, percent=True)}"
 
