@@ -33,7 +33,7 @@ EXPLORE = [path.stem for path in sorted(Path("notebooks/explore").glob("*.ipynb"
 # What draws, renders or starts a run cannot change a number.
 HARMLESS = {
     *("site", "pages", "plots", "tables", "doctor", "runner", "kernels", "light_jsonschema"),
-    *("cost", "gpu_slots"),
+    "cost",
 }
 ROOMS = sorted(
     path.stem
@@ -191,7 +191,8 @@ for (notebook, run_id), values in PLAN.items():
             f"results/{PROFILE.name}/{notebook}/{run_id}/result.json",
         params:
             arguments=arguments(values),
-            code=code_fingerprint(*ROOMS),
+            # What foretells costs is measured by one run, and changes no other.
+            code=code_fingerprint(*ROOMS, *(["cost"] if notebook == "measure_cost" else [])),
             data=data_stamp(notebook, values),
         threads: 1
         resources:
@@ -199,7 +200,7 @@ for (notebook, run_id), values in PLAN.items():
             runtime=asks("runtime", notebook, values),
             gpu=asks("gpu", notebook, values),
         shell:
-            "{PYTHON} -m proxylab.gpu_slots --need {resources.gpu} --of {GPUS} --"
+            "{PYTHON} -m proxylab.machine.gpu_slots --need {resources.gpu} --of {GPUS} --"
             " {PYTHON} -m proxylab run {input[0]} {params.arguments} --force"
 
 

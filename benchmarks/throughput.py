@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from proxylab.machine.accelerator_use import watch_accelerator
 from proxylab.policies import (
     Samples,
     new_language_model,
@@ -17,7 +18,6 @@ from proxylab.policies import (
     train_language_model,
 )
 from proxylab.profiles import BackboneSettings, Profile
-from proxylab.results.accelerator_use import watch_accelerator
 
 from benchmarks import texts
 from benchmarks.growth import n_parameters

@@ -159,7 +159,7 @@ def _say_cost_of_download(notebook: str, values: dict[str, object]) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "1") != "0":
         return
     from proxylab.cost.command import before_download  # the profiles' models take seconds
-    from proxylab.processes import is_main
+    from proxylab.machine.processes import is_main
 
     notice = before_download(notebook, values)
     if notice and is_main():

@@ -20,7 +20,7 @@ from filelock import FileLock
 from pydantic import BaseModel
 
 from proxylab.environment import build_folder
-from proxylab.processes import as_main, is_main, process_index, wait_for_all
+from proxylab.machine.processes import as_main, is_main, process_index, wait_for_all
 from proxylab.results.provenance import package_versions
 
 UNFINISHED = ".unfinished-"

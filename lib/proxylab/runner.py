@@ -28,9 +28,9 @@ from papermill.exceptions import PapermillExecutionError
 
 from proxylab.environment import build_folder, project_root, set_runtime_environment
 from proxylab.kernels.client import PROVISIONER
+from proxylab.machine.processes import is_main, own_folder
 from proxylab.names import did_you_mean
 from proxylab.parameters import ParameterError, check_parameters, declared_parameters, model_for
-from proxylab.processes import is_main, own_folder
 from proxylab.results.identity import RESULT_FILE, result_version_of, run_folder
 
 KERNEL = "python3"

@@ -17,7 +17,7 @@ from proxylab.alignment import (
     DPOSettings, LanguageModelPolicy, OptimiserSettings, PROSettings, SFTSettings, align
 )
 from proxylab.policies import LanguageModelSettings, new_language_model, word_tokenizer
-from proxylab.processes import process_index
+from proxylab.machine.processes import process_index
 from proxylab.rewards.groups import RankedGroup
 
 tokenizer = word_tokenizer([f"w{i}" for i in range(10)], max_length=16)

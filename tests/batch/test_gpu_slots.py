@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from proxylab import gpu_slots
+from proxylab.machine import gpu_slots
 
 SAY = "import os, time; print(os.environ.get('CUDA_VISIBLE_DEVICES'), flush=True); time.sleep({})"
 
@@ -17,7 +17,15 @@ def run(tmp_path):
     started = []
 
     def start(need, of, seconds=0.0, **environment):
-        command = [sys.executable, "-m", "proxylab.gpu_slots", "--need", str(need), "--of", str(of)]
+        command = [
+            sys.executable,
+            "-m",
+            "proxylab.machine.gpu_slots",
+            "--need",
+            str(need),
+            "--of",
+            str(of),
+        ]
         own = {k: v for k, v in os.environ.items() if k != gpu_slots.VISIBLE}
         process = subprocess.Popen(
             [*command, "--", sys.executable, "-c", SAY.format(seconds)],

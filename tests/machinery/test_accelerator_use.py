@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from proxylab.results.accelerator_use import AcceleratorWatch, watch_accelerator
+from proxylab.machine.accelerator_use import AcceleratorWatch, watch_accelerator
 
 
 @pytest.fixture

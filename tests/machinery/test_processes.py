@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proxylab import processes
+from proxylab.machine import processes
 
 WORKER = """
 import sys
 import time
 from pathlib import Path
 from proxylab.artifacts import cached_artifact
-from proxylab.processes import as_main, process_index
+from proxylab.machine.processes import as_main, process_index
 from proxylab.results import start_run
 
 me = process_index()

@@ -5,7 +5,6 @@ import types
 import numpy as np
 import pytest
 import torch
-from proxylab import device as device_module
 from proxylab.alignment import DPOSettings, PROSettings
 from proxylab.alignment.dpo import DPOObjective
 from proxylab.alignment.finite import finite_problem
@@ -13,7 +12,8 @@ from proxylab.alignment.interface import LanguageModelPolicy
 from proxylab.alignment.ppo.advantages import advantages_and_returns, token_rewards
 from proxylab.alignment.pro import PROObjective
 from proxylab.alignment.training import summed_logprobs
-from proxylab.device import fast_bfloat16, sampling_arithmetic, seeded, usable_device
+from proxylab.machine import device as device_module
+from proxylab.machine.device import fast_bfloat16, sampling_arithmetic, seeded, usable_device
 from proxylab.policies import language_model as language_models
 from proxylab.policies import new_language_model, save_policy
 from proxylab.policies.language_model import LanguageModelSettings, load_policy

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from proxylab.device import AUTO
+from proxylab.machine.device import AUTO
 from proxylab.policies.generation import Samples, response_logprobs, sample_responses
 from proxylab.policies.language_model import load_policy, save_policy
 from proxylab.policies.lora import Precision

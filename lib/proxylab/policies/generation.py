@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from proxylab.device import sampling_arithmetic, seeded
+from proxylab.machine.device import sampling_arithmetic, seeded
 from proxylab.policies.batching import length_sorted_batches, pad
 from proxylab.policies.sequences import Dialogue, TokenBatch, logits_a_token, token_logprobs
 from proxylab.policies.shared_prompt import sample_tokens

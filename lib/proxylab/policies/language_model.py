@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from proxylab.device import AUTO, bfloat16_products, fast_bfloat16, seeded, usable_device
+from proxylab.machine.device import AUTO, bfloat16_products, fast_bfloat16, seeded, usable_device
 from proxylab.policies.batching import consecutive, pad, shuffled_batches
 from proxylab.policies.lora import LoraSettings, Precision, base_dtype, merged, with_lora
 from proxylab.policies.recomputing import keep_activations, recompute_activations

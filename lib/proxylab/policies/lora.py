@@ -13,7 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import PreTrainedModel
 
-from proxylab.device import seeded
+from proxylab.machine.device import seeded
 
 Precision = Literal["float32", "bfloat16"]
 

@@ -20,9 +20,9 @@ import pandas as pd
 from pydantic import BaseModel
 
 from proxylab.environment import build_folder, project_root
-from proxylab.processes import own_folder
+from proxylab.machine.processes import own_folder
 from proxylab.results import provenance
-from proxylab.results.accelerator_use import AcceleratorWatch
+from proxylab.machine.accelerator_use import AcceleratorWatch
 from proxylab.results.identity import RESULT_FILE, Parameters, parameter_values, run_folder
 from proxylab.results.placing import lock_run, open_workplace, put_in_place
 from proxylab.stats.intervals import Interval

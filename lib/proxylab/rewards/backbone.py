@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers.utils import logging
 
-from proxylab.device import seeded
+from proxylab.machine.device import seeded
 
 
 def with_fresh_head(base: str | Path, seed: int) -> PreTrainedModel:

@@ -25,7 +25,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from proxylab.device import usable_device
+from proxylab.machine.device import usable_device
 from proxylab.rewards.card import RewardCard, read_card
 from proxylab.rewards.interface import check_aligned
 from proxylab.rewards.text import Template, encode, render, scoring_tokenizer

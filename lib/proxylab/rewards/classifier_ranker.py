@@ -24,7 +24,7 @@ from transformers import (
 )
 from transformers.utils import cached_file
 
-from proxylab.device import usable_device
+from proxylab.machine.device import usable_device
 from proxylab.rewards.classifier import pad_right, token_batches
 from proxylab.rewards.hf import fingerprint, longest_text
 from proxylab.rewards.interface import check_aligned

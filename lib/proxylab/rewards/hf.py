@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from proxylab.device import usable_device
+from proxylab.machine.device import usable_device
 
 LONGEST = 2048  # tokens, where neither model nor tokenizer says less
 

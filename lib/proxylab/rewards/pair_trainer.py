@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallba
 from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import RewardConfig, RewardTrainer
 
-from proxylab.device import fast_bfloat16, usable_device
+from proxylab.machine.device import fast_bfloat16, usable_device
 from proxylab.rewards.classifier import pad_right
 from proxylab.rewards.training_settings import RewardTraining
 

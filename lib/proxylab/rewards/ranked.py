@@ -18,7 +18,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import PreTrainedTokenizerBase, get_cosine_schedule_with_warmup
 
-from proxylab.device import bfloat16_products
+from proxylab.machine.device import bfloat16_products
 from proxylab.policies.lora import LoraSettings, Precision, base_dtype, merged, with_lora
 from proxylab.rewards.backbone import with_fresh_head
 from proxylab.rewards.card import RewardCard

@@ -17,7 +17,7 @@ import pandas as pd
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from proxylab.device import usable_device
+from proxylab.machine.device import usable_device
 from proxylab.names import missing_name
 from proxylab.policies.lora import merged, with_lora
 from proxylab.rewards.backbone import with_fresh_head

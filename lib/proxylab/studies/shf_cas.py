@@ -29,7 +29,7 @@ LOOP_CODE = (
     "rewards/ranked",
     "rewards/ranked_loss",
     "policies/lora",
-    "device",
+    "machine/device",
     "rewards/neox",
     "rewards/shared_prefix",
     "rewards/backbone",

@@ -32,7 +32,7 @@ from proxylab.world.demonstrations import (
     proxy_preferences,
 )
 
-ADAPTER_CODE = ("device", "policies/lora")
+ADAPTER_CODE = ("machine/device", "policies/lora")
 POLICY_CODE = (
     "policies/language_model",
     "policies/batching",

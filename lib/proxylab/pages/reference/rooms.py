@@ -39,7 +39,7 @@ PAGES = {
         "Reference: machinery",
         (
             *("stats", "results", "plots", "tables", "profiles", "parameters", "runs", "runner"),
-            *("artifacts", "hub_revisions", "cost", "device", "environment", "processes"),
+            *("artifacts", "hub_revisions", "cost", "machine", "environment"),
             *("paper_values", "names", "site"),
         ),
     ),
@@ -49,7 +49,6 @@ LEFT_OUT = {
     "studies": "what the run notebooks do, one module a study: read it with its notebook",
     "pages": "what the page notebooks show",
     "kernels": "how the batch starts its kernels",
-    "gpu_slots": "how the batch gives each of its jobs a GPU",
     "doctor": "what `proxylab doctor` prints",
     "light_jsonschema": "a faster check of notebook files for the batch",
 }

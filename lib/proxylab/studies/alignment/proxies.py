@@ -232,7 +232,7 @@ def scale_sample(setting: Setting) -> pd.DataFrame:
         "max_new_tokens": setting.max_new_tokens,
         "seed": setting.settings.seed,
     }
-    code = ("device", "policies", "studies/alignment/proxies")
+    code = ("machine/device", "policies", "studies/alignment/proxies")
     return pd.read_parquet(
         cached_artifact("scale-sample", made_from, make, code=code) / "samples.parquet"
     )

@@ -39,7 +39,7 @@ CODE = (
     "bias",
     "cleaning",
     "conflict",
-    "device",
+    "machine/device",
     "evaluate",
     "policies",
     "preferences",

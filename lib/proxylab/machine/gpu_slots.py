@@ -1,6 +1,6 @@
-"""Give each of several jobs on one machine GPUs of its own: `python -m proxylab.gpu_slots`.
+"""Give each of several jobs on one machine GPUs of its own: `python -m proxylab.machine.gpu_slots`.
 
-    python -m proxylab.gpu_slots --need 1 --of 2 -- python -m proxylab run ...
+    python -m proxylab.machine.gpu_slots --need 1 --of 2 -- python -m proxylab run ...
 
 Snakemake counts a `gpu` resource and never starts more jobs than there are; which GPU a job gets
 it does not say. Here a job takes a file lock for each GPU, names them in CUDA_VISIBLE_DEVICES, and
@@ -58,7 +58,7 @@ def lock_folder() -> Path:
 
 def main(arguments: list[str] | None = None) -> None:
     """Take the GPUs, then become the command."""
-    parser = argparse.ArgumentParser(prog="proxylab.gpu_slots")
+    parser = argparse.ArgumentParser(prog="proxylab.machine.gpu_slots")
     parser.add_argument("--need", type=int, required=True, help="GPUs of this job")
     parser.add_argument("--of", type=int, required=True, help="GPUs of the batch; 0: hand out none")
     parser.add_argument("command", nargs="+", help="after --")

@@ -55,6 +55,6 @@ def _group():
     """The group of processes, joined when it is first needed."""
     from accelerate import PartialState
 
-    from proxylab.device import usable_device
+    from proxylab.machine.device import usable_device
 
     return PartialState(cpu=usable_device() == "cpu")
