@@ -1,6 +1,10 @@
 """Fixtures that several rooms' tests share."""
 
 import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 # Before anything imports torch: importing proxylab sets OpenMP's and the allocator's environment.
@@ -34,3 +38,31 @@ def real_data() -> Path:
     if not REAL_DATA:
         pytest.skip("PROXYLAB_DATA names no folder of real preference data")
     return Path(REAL_DATA)
+
+
+@pytest.fixture
+def run_in_processes(tmp_path: Path) -> Callable[[str, int], Path]:
+    """Run a worker's source in n processes that know of each other; the folder they ran in.
+
+    That folder is new, the project's root to them, and holds what they wrote.
+    """
+
+    def run(worker: str, n: int) -> Path:
+        folder = tmp_path / f"of-{n}"
+        folder.mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        group = {"WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        group |= {"ACCELERATE_USE_CPU": "true", "PROXYLAB_DEVICE": "cpu"}
+        started = []
+        for rank in range(n):
+            own = {**group, "RANK": rank, "LOCAL_RANK": rank} if n > 1 else {}
+            own |= {"PROXYLAB_ROOT": folder}
+            environment = os.environ | {name: str(value) for name, value in own.items()}
+            command = [sys.executable, "-c", worker]
+            started.append(subprocess.Popen(command, env=environment, cwd=folder))
+        assert [process.wait(timeout=120) for process in started] == [0] * n
+        return folder
+
+    return run

@@ -10,13 +10,13 @@ artifacts (`make clean` removes them all).
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from proxylab.environment import build_folder
@@ -25,6 +25,7 @@ from proxylab.results.provenance import package_versions
 
 UNFINISHED = ".unfinished-"
 KEY_FILE = "made_from.json"
+PATIENCE = 60.0  # seconds that processes wait for a lock before they talk to each other again
 
 
 def cached_artifact(
@@ -48,11 +49,35 @@ def cached_artifact(
     if as_main(place.is_dir()):
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.with_name(f".{place.name}.lock")) if is_main() else nullcontext():
+    with _locked(place.with_name(f".{place.name}.lock")):
         if not as_main(place.is_dir()):
             _make(place, make, key)
     wait_for_all()
     return place
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Hold the lock for all processes of a run; the main one takes it.
+
+    It may be another job's for hours, and a group of processes gives up on a member that is silent
+    for long: every `PATIENCE` the main one says that it is still waiting.
+    """
+    lock = FileLock(file)
+    while not as_main(is_main() and _taken(lock)):
+        pass
+    try:
+        yield
+    finally:
+        lock.release()  # nothing where it is not held
+
+
+def _taken(lock: FileLock) -> bool:
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        return False
+    return True
 
 
 def _make(place: Path, make: Callable[[Path], None], key: str) -> None:
@@ -84,6 +109,19 @@ def code_fingerprint(*rooms: str) -> str:
             digest.update(file.relative_to(library).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def folder_stamp(folder: str | Path) -> str | None:
+    """16 hex digits that tell a folder's files from those put in their place since.
+
+    Of names, sizes and times of change; None for what is no folder.
+    """
+    place = Path(folder)
+    if not folder or not place.is_dir():
+        return None
+    files = sorted(path for path in place.rglob("*") if path.is_file())
+    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -1,15 +1,9 @@
 """Two processes learn what one learns: the same rollouts, half of each minibatch in each."""
 
-import os
-import socket
-import subprocess
-import sys
-
 import pytest
 import torch
 
 WORKER = """
-import sys
 import numpy as np
 import torch
 from proxylab.alignment.interface import LanguageModelPolicy
@@ -50,32 +44,16 @@ torch.save(
         "asked": [tokenizer.decode(r.dialogue[0]) for r in found],
         "trained": whole.policy.model.state_dict(),
     },
-    f"{sys.argv[1]}/{rank}.pt",
+    f"{rank}.pt",
 )
 """
 
 
-def run(folder, n):
-    """Run the worker in n processes that know of each other; what each of them saved."""
-    folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    group = {"WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    workers = []
-    for rank in range(n):
-        own = {**group, "RANK": rank, "LOCAL_RANK": rank, "ACCELERATE_USE_CPU": "true"}
-        environment = os.environ | ({k: str(v) for k, v in own.items()} if n > 1 else {})
-        command = [sys.executable, "-c", WORKER, str(folder)]
-        workers.append(subprocess.Popen(command, env=environment))
-    assert [worker.wait(timeout=120) for worker in workers] == [0] * n
-    return [torch.load(folder / f"{rank}.pt") for rank in range(n)]
-
-
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(tmp_path):
-    (alone,) = run(tmp_path / "one", 1)
-    first, second = run(tmp_path / "two", 2)
+def test_two_processes_learn_what_one_does(run_in_processes):
+    alone = torch.load(run_in_processes(WORKER, 1) / "0.pt")
+    folder = run_in_processes(WORKER, 2)
+    first, second = (torch.load(folder / f"{rank}.pt") for rank in range(2))
     assert (alone["processes"], first["processes"], second["processes"]) == (1, 2, 2)
     for name, weight in alone["weights"].items():
         assert torch.allclose(first["weights"][name], weight, atol=1e-5), name

@@ -98,12 +98,14 @@ def test_a_seed_names_the_run_and_the_given_policy_stays(policy):
 def test_watching_changes_nothing(policy):
     gold = CallableReward("gold", lambda prompts, texts: [float(len(p)) for p in prompts])
     lines = []
-    monitor = Monitor(PROMPTS, proxy=COUNT, gold=gold, n_samples=2, max_new_tokens=4, every=2)
+    monitor = Monitor(
+        PROMPTS, proxy=COUNT, gold=gold, n_samples=2, max_new_tokens=4, n_checkpoints=2
+    )
     own = settings(n_steps=3)
     watched = train_ppo(policy, COUNT, own, prompts=PROMPTS, monitor=monitor, progress=lines.append)
     plain = train_ppo(policy, COUNT, own, prompts=PROMPTS)
     assert same(weights(watched.policy), weights(plain.policy))
-    assert watched.history.measured["step"].tolist() == [0, 0, 2, 2, 3, 3]
+    assert watched.history.measured["step"].tolist() == [0, 0, 2, 2, 3, 3]  # halves of three steps
     assert plain.history.measured.empty
     # each of the two prompts is asked four times a step, and gold is its length
     assert (watched.history.steps["gold"] == np.mean([len(p) for p in PROMPTS])).all()

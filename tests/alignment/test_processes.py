@@ -1,15 +1,9 @@
 """Two processes learn from fixed data what one learns: each takes half of every batch."""
 
-import os
-import socket
-import subprocess
-import sys
-
 import pytest
 import torch
 
 WORKER = """
-import sys
 import numpy as np
 import pandas as pd
 import torch
@@ -45,32 +39,16 @@ torch.save(
         "weights": {name: aligned.policy.model.state_dict() for name, aligned in found.items()},
         "loss": {name: aligned.history.steps["loss"].tolist() for name, aligned in found.items()},
     },
-    f"{sys.argv[1]}/{process_index()}.pt",
+    f"{process_index()}.pt",
 )
 """
 
 
-def run(folder, n):
-    """Run the worker in n processes that know of each other; what each of them saved."""
-    folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    group = {"WORLD_SIZE": n, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    workers = []
-    for rank in range(n):
-        own = {**group, "RANK": rank, "LOCAL_RANK": rank, "ACCELERATE_USE_CPU": "true"}
-        environment = os.environ | ({k: str(v) for k, v in own.items()} if n > 1 else {})
-        command = [sys.executable, "-c", WORKER, str(folder)]
-        workers.append(subprocess.Popen(command, env=environment))
-    assert [worker.wait(timeout=120) for worker in workers] == [0] * n
-    return [torch.load(folder / f"{rank}.pt") for rank in range(n)]
-
-
 @pytest.mark.slow
-def test_two_processes_learn_what_one_does(tmp_path):
-    (alone,) = run(tmp_path / "one", 1)
-    first, second = run(tmp_path / "two", 2)
+def test_two_processes_learn_what_one_does(run_in_processes):
+    alone = torch.load(run_in_processes(WORKER, 1) / "0.pt")
+    folder = run_in_processes(WORKER, 2)
+    first, second = (torch.load(folder / f"{rank}.pt") for rank in range(2))
     for algorithm in ("sft", "dpo", "pro"):
         moved = 0.0
         for name, weight in alone["weights"][algorithm].items():

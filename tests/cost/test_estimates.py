@@ -163,3 +163,36 @@ def test_the_worlds_models_have_the_size_that_is_counted(cpu):
     tokenizer = word_tokenizer(lexicon.vocabulary(), max_length=64)
     model = new_language_model(tokenizer, cpu.world_backbone.size, seed=0)
     assert setting_of(cpu, "world", 0).policy.parameters == model.num_parameters()
+
+
+def counted(notebook, values, profile):
+    works = work_of(notebook, {"seed": 0, "task": "safety", **values}, profile)
+    return {work.what: work for work in works}
+
+
+def test_an_ensemble_is_counted_where_a_selector_reads_it(cpu):
+    plain = counted("shf_cas", {"selectors": ("random", "conflict")}, cpu)
+    assert "ensemble" not in plain
+    read = counted("shf_cas", {"selectors": ("random", "uncertainty")}, cpu)
+    # every run trains its own: three members, a pass over 1,500 pairs each
+    assert read["ensemble"].shared is None
+    assert read["ensemble"].n_sequences == 3 * 1500 * 2
+
+
+def test_a_refit_from_scratch_sees_all_pairs_of_the_proxy(cpu):
+    warm, scratch = (
+        counted("shf_cas", {"selectors": ("random",), "rounds": 1, "refit": refit}, cpu)["refits"]
+        for refit in ("warm", "scratch")
+    )
+    epochs = cpu.conflict.refinement.epochs
+    assert warm.n_sequences == epochs * (480 + 2 * 400)
+    assert scratch.n_sequences == epochs * (480 + 2 * 16_000)
+
+
+def test_alignment_counts_the_proxies_that_it_makes(cpu):
+    usual = counted("align", {"algorithm": "ppo", "proxies": ("task",)}, cpu)
+    refitted = counted("align", {"algorithm": "ppo", "proxies": ("shf_cas:uncertainty",)}, cpu)
+    assert {"refits", "ensemble"} <= refitted.keys() - usual.keys()
+    strong = counted("align", {"algorithm": "ppo", "proxies": ("strong",)}, cpu)["strong"]
+    assert strong.n_sequences == 2 * 16_000 * cpu.world_reward_model.proxy_training.epochs
+    assert strong.shared is not None  # every run of a seed names the same one

@@ -1,15 +1,10 @@
 """One run in two processes: one result, one artifact, written by the main process."""
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 from proxylab.machine import processes
 
 WORKER = """
-import sys
 import time
 from pathlib import Path
 from proxylab.artifacts import cached_artifact
@@ -34,44 +29,21 @@ again = cached_artifact("outer", {"a": 1}, nested)
 assert place == again and (place / "inner.txt").is_file()
 with start_run("tiny", {"profile": "cpu", "seed": 0}) as run:
     run.log_metric("who", me, n_effective=1)
-print(run.folder.relative_to(Path.cwd()))
+Path(f"folder-of-{me}").write_text(str(run.folder.relative_to(Path.cwd())))
 """
 
 
-def in_two_processes(folder):
-    """Run the worker in two processes; what each of them printed."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    group = {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    group |= {"ACCELERATE_USE_CPU": "true", "PROXYLAB_DEVICE": "cpu"}
-    workers = []
-    for rank in range(2):
-        own = {**group, "RANK": rank, "LOCAL_RANK": rank, "PROXYLAB_ROOT": folder}
-        environment = os.environ | {name: str(value) for name, value in own.items()}
-        command = [sys.executable, "-c", WORKER]
-        workers.append(
-            subprocess.Popen(
-                command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True
-            )
-        )
-    printed = [worker.communicate(timeout=120)[0].split() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0]
-    return printed
-
-
-def test_two_processes_make_one_result_and_one_artifact(tmp_path):
-    (main,), (other,) = in_two_processes(tmp_path)
+def test_two_processes_make_one_result_and_one_artifact(run_in_processes):
+    folder = run_in_processes(WORKER, 2)
+    main, other = ((folder / f"folder-of-{rank}").read_text() for rank in range(2))
     assert Path(main).parts[:3] == ("results", "cpu", "tiny")
     assert Path(other).parts[:3] == ("build", "processes", "1")
     # Both made it once, together, as a trainer needs; what is kept is the main process's.
-    assert sorted(path.name for path in tmp_path.glob("made-by-*")) == ["made-by-0", "made-by-1"]
-    (kept,) = (tmp_path / "build" / "cache" / "inner").glob("*/who.txt")
+    assert sorted(path.name for path in folder.glob("made-by-*")) == ["made-by-0", "made-by-1"]
+    (kept,) = (folder / "build" / "cache" / "inner").glob("*/who.txt")
     assert kept.read_text() == "0"
-    assert not list((tmp_path / "build" / "cache").glob("*/.unfinished*"))
-    assert [path.parent.name for path in tmp_path.glob("results/**/result.json")] == [
-        Path(main).name
-    ]
+    assert not list((folder / "build" / "cache").glob("*/.unfinished*"))
+    assert [path.parent.name for path in folder.glob("results/**/result.json")] == [Path(main).name]
 
 
 def test_one_process_is_the_main_one_and_asks_nobody(monkeypatch):

@@ -71,7 +71,7 @@ SIZES = {
         "n_preference_pairs": 8,
         "n_monitor_prompts": 2,
         "n_monitor_samples": 1,
-        "monitor_every": 100,
+        "n_checkpoints": 1,
         "n_proxy_labelled": 32,
         "sft": {"epochs": 1, "max_length": LENGTH},
         "dpo": {"epochs": 2, "max_length": LENGTH},

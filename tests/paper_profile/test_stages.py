@@ -132,7 +132,9 @@ def test_conflict_is_defined_on_what_was_sampled(candidates, proxy, targeting):
     assert candidates.policy_logprob.shape == (20, n)  # two questions of each of ten topics
     rewards = score_groups(proxy, candidates.prompts, candidates.responses)
     conflict = np.nanmean(np.abs(pacs(candidates.policy_logprob, rewards)), axis=1)
-    assert (conflict[np.isfinite(conflict)] <= 2).all()  # the bound of any prompt
+    defined = np.isfinite(conflict)
+    assert defined.mean() > 0.5
+    assert (conflict[defined] <= 2).all()  # the bound of any prompt
 
 
 @pytest.mark.parametrize("selector", ["conflict", "random"])

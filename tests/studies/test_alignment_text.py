@@ -1,12 +1,14 @@
 """Alignment on real text at the smallest size: whose pairs, which prompts, whose gold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from proxylab.preferences.facts import first_questions
 from proxylab.runs import Align
 from proxylab.studies import alignment as study
-from proxylab.studies.alignment import proxies, signals
+from proxylab.studies.alignment import pair_proxies, proxies, signals
 from proxylab.studies.alignment.choosing import start_completions
 from proxylab.studies.alignment.evaluation import (
     evaluation_tables,
@@ -116,7 +118,7 @@ def test_a_small_policy_is_smaller_and_knows_the_same_tokens(mixed, profile):
 
 
 def test_a_released_policy_has_one_size(mixed, profile, hh_folder):
-    released = profile.text_policy.model_copy(update={"base": str(mixed.proxy_base)})
+    released = profile.text_policy.model_copy(update={"base": str(mixed.proxy_base())})
     changed = profile.model_copy(update={"text_policy": released})
     setting = study.prepare(Align(data=str(hh_folder), algorithm="dpo"), changed)
     with pytest.raises(ValueError, match="has one size"):
@@ -124,14 +126,42 @@ def test_a_released_policy_has_one_size(mixed, profile, hh_folder):
 
 
 def test_proxies_and_policy_start_from_one_language_model(mixed, monkeypatch):
-    seen, made = [], proxies.trained_reward_model
+    seen, made = [], pair_proxies.trained_reward_model
     monkeypatch.setattr(
-        proxies,
+        pair_proxies,
         "trained_reward_model",
         lambda *given, base: seen.append(base) or made(*given, base=base),
     )
     proxies.proxy_named("raw", "none", mixed)
-    assert seen == [mixed.proxy_base]
+    assert seen == [mixed.proxy_base()]
+
+
+def test_a_small_proxy_is_smaller_and_a_released_one_has_one_size(mixed):
+    small, standard = (
+        proxies._reward_model(name, mixed).model for name in ("raw@0.5-small", "raw@0.5")
+    )
+    assert small.num_parameters() < standard.num_parameters()
+    released = mixed.profile.text_backbone.model_copy(update={"base": str(mixed.proxy_base())})
+    changed = replace(mixed, profile=mixed.profile.model_copy(update={"text_backbone": released}))
+    with pytest.raises(ValueError, match="has one size"):
+        proxies.proxy_named("cleaned-small", "none", changed)
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("raw", ("raw", 1.0, "standard")),
+        ("cleaned@0.25", ("cleaned", 0.25, "standard")),
+        ("raw@.5-small", ("raw", 0.5, "small")),
+    ],
+)
+def test_names_of_proxies_trained_on_pairs(name, meaning):
+    assert pair_proxies.pair_proxy(name) == pair_proxies.PairProxy(*meaning)
+
+
+@pytest.mark.parametrize("name", ["raw-large", "strong", "shf_cas:random", "raw/model", "raw@"])
+def test_other_names_are_not_those_of_proxies_trained_on_pairs(name):
+    assert pair_proxies.pair_proxy(name) is None
 
 
 def test_the_strong_proxy_learns_from_golds_opinion_of_the_others_pairs(mixed, monkeypatch):
@@ -139,7 +169,7 @@ def test_the_strong_proxy_learns_from_golds_opinion_of_the_others_pairs(mixed, m
     monkeypatch.setattr(
         proxies,
         "pair_reward_model",
-        lambda pairs, *_: learnt.append(pairs) or mixed.proxy_base,
+        lambda pairs, *_: learnt.append(pairs) or mixed.proxy_base(),
     )
     proxies._strong_on_text(mixed)
     [pairs] = learnt

@@ -1,14 +1,17 @@
 """Presence means done: after exceptions, after kill -9, and when two processes want the same."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from proxylab import artifacts
-from proxylab.artifacts import KEY_FILE, cached_artifact, code_fingerprint
+from proxylab.artifacts import KEY_FILE, cached_artifact, code_fingerprint, folder_stamp
 from proxylab.world import WorldSettings
 
 
@@ -143,3 +146,32 @@ def test_a_change_of_other_code_is_not(library):
 def test_a_room_that_is_not_there_is_an_error(library):
     with pytest.raises(FileNotFoundError, match=r"three\.py"):
         code_fingerprint("three")
+
+
+def test_a_lock_that_another_job_holds_for_long_is_waited_for(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(artifacts, "PATIENCE", 0.05)
+    monkeypatch.setattr(artifacts, "as_main", lambda value: asked.append(value) or value)
+    place = cached_artifact("thing", {"a": 1}, write("file"))
+    shutil.rmtree(place)
+    lock = FileLock(place.with_name(f".{place.name}.lock"), thread_local=False)
+    lock.acquire()
+    asked.clear()
+    threading.Timer(0.3, lock.release).start()  # as the other job, when it is done
+    assert cached_artifact("thing", {"a": 1}, write("file")) == place
+    # Is it there; have we the lock, asked several times; is it there now.
+    there, *waiting, taken, still_there = asked
+    assert (there, taken, still_there) == (False, True, False)
+    assert len(waiting) >= 2
+    assert not any(waiting)
+
+
+def test_a_folder_is_told_from_what_was_put_in_its_place(tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "weights").write_text("abc")
+    first = folder_stamp(folder)
+    assert first == folder_stamp(str(folder))
+    os.utime(folder / "weights", ns=(1, 1))
+    assert folder_stamp(folder) != first
+    assert folder_stamp("") is folder_stamp(tmp_path / "none") is None

@@ -32,7 +32,7 @@ BATCH = 256  # completions a forward pass
 
 @dataclass(frozen=True)
 class Monitor:
-    """Prompts and judges by which a policy is measured every `every` steps.
+    """Prompts and judges by which a policy is measured at `n_checkpoints`, evenly spaced.
 
     prompts: held out from training. proxy, gold: reward models, None where there is none.
     n_samples: completions a prompt. Each checkpoint draws with the same `seed`.
@@ -43,12 +43,13 @@ class Monitor:
     gold: RewardModel | None = None
     n_samples: int = 4
     max_new_tokens: int = 28
-    every: int = 10
+    n_checkpoints: int = 6
     seed: int = 0
 
     def is_due(self, step: int, n_steps: int) -> bool:
-        """Whether to measure after this step; the last one always is."""
-        return step % self.every == 0 or step == n_steps
+        """Whether to measure after this step, counted from 1; the last one always is."""
+        done, before = (self.n_checkpoints * s // n_steps for s in (step, step - 1))
+        return done > before
 
     def measure(self, policy: Policy, reference: LanguageModelPolicy, step: int) -> pd.DataFrame:
         """One row a monitoring prompt, each value a mean over its samples.

@@ -23,6 +23,7 @@ from proxylab.policies import (
     train_language_model,
     word_tokenizer,
 )
+from proxylab.policies.shared_prompt import sample_tokens
 from proxylab.runs import MeasureCost
 
 TRAINING_STEPS = 3  # of one timed piece, so that setting up is a small part of it
@@ -46,6 +47,7 @@ def measured_steps(settings: MeasureCost, *, device: str = "cpu") -> pd.DataFram
 def timed(piece: Callable[[], None], n_repeats: int) -> dict[str, float]:
     """Run `piece` once to warm up, then `n_repeats` times: seconds, low, high, cpu, n_repeats."""
     piece()
+    _finish_device_work()
     wall, cpu = np.empty(n_repeats), np.empty(n_repeats)
     for i in range(n_repeats):
         started, used = time.perf_counter(), time.process_time()
@@ -90,17 +92,10 @@ def _pieces(
 
 def _sampler(model: PreTrainedModel, ids: torch.Tensor, new: int) -> Callable[[], None]:
     prompts = ids[:, : ids.shape[1] - new]
-    length = {"min_new_tokens": new, "max_new_tokens": new}  # none may end early
+    size = {"n_samples": 1, "max_new_tokens": new, "temperature": 1.0}
 
-    def sample() -> None:
-        model.generate(
-            input_ids=prompts,
-            attention_mask=torch.ones_like(prompts),
-            do_sample=True,
-            top_k=0,
-            pad_token_id=0,
-            **length,
-        )
+    def sample() -> None:  # an end token that is never drawn: none may end early
+        sample_tokens(model, prompts, torch.ones_like(prompts), end=model.config.vocab_size, **size)
 
     return sample
 

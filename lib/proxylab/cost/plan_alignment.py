@@ -4,16 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from proxylab.cost.models import ModelSize, model_of
-from proxylab.cost.setting import Setting, by_proxy
-from proxylab.cost.trainers import PAIR, a_pass, how_trained, paired
+from proxylab.cost.plan_feedback import loops
+from proxylab.cost.setting import WORLD, Setting, by_proxy
+from proxylab.cost.trainers import PAIR, a_pass, how_trained, paired, ranked
 from proxylab.cost.work import Work, generate, score, train
 from proxylab.parameters import check_parameters
 from proxylab.profiles import Profile
 from proxylab.rewards.training import RewardTraining
 from proxylab.runs import Align
-from proxylab.studies.alignment.arms import BY_PROXY, CHOOSING, Arm, planned_arms
-
-OF_PAIRS = ("raw", "cleaned")  # proxies trained on the pairs; raw@0.1 on a share of them
+from proxylab.studies.alignment.arms import BY_PROXY, CHOOSING, STANDARD, Arm, planned_arms
+from proxylab.studies.alignment.pair_proxies import pair_proxy
+from proxylab.studies.alignment.prompts import MIXED
+from proxylab.studies.alignment.proxies import REFINED, STRONG
 
 
 def alignment(
@@ -21,7 +23,7 @@ def alignment(
 ) -> list[Work]:
     """Work of all arms of one run; `training` is that of its proxies."""
     arms = planned_arms(check_parameters(Align, values), profile.alignment)
-    works = _proxies({arm.proxy for arm in arms}, setting, training)
+    works = _proxies({arm.proxy for arm in arms}, values, profile, setting, training)
     if arms[0].algorithm in CHOOSING:
         return works + choosing(profile, setting, [_scorer(arm, setting) for arm in arms])
     for arm in arms:
@@ -42,17 +44,43 @@ def choosing(profile: Profile, setting: Setting, proxies: Sequence[ModelSize]) -
     return [drawn, *scored, *_gold("candidates", n, setting, shared=key)]
 
 
-def _proxies(names: set[str], setting: Setting, training: RewardTraining) -> list[Work]:
-    """Training of the proxies that are trained on the pairs, each once for all runs."""
-    works = []
+def _proxies(
+    names: set[str],
+    values: Mapping[str, Any],
+    profile: Profile,
+    setting: Setting,
+    training: RewardTraining,
+) -> list[Work]:
+    """Training of the proxies that are made here, each once for all runs.
+
+    One with a round of feedback is counted in every run that names it, though runs share it; a
+    small one as if it were of the usual size.
+    """
+    works, scale, task = [], profile.conflict, values.get("task", MIXED)
     for name in sorted(names):
-        kind, _, share = name.partition("@")
-        if kind in OF_PAIRS:
-            fraction = float(share or 1.0)
-            key = (setting.name, setting.seed, fraction, kind)
-            n_pairs = fraction * setting.n_train
+        on_pairs = pair_proxy(name)
+        if on_pairs is not None:
+            key = (setting.name, setting.seed, on_pairs.fraction, on_pairs.pairs)
+            key += () if on_pairs.size == STANDARD else (on_pairs.size,)
+            n_pairs = on_pairs.fraction * setting.n_train
             works.append(paired("reward model", setting.reward, training, n_pairs, *key))
+        elif name == STRONG:
+            works.append(_strong(profile, setting, training))
+        elif name.startswith(REFINED):
+            selector = (name.removeprefix(REFINED),)
+            how = {"rounds": 1, "budget": scale.budget, "refit": scale.refit}
+            works += loops(selector, task, profile, setting, **how)
     return works
+
+
+def _strong(profile: Profile, setting: Setting, training: RewardTraining) -> Work:
+    """As many pairs without noise as the profile says, of the world or as gold orders them."""
+    n, place = profile.alignment.n_strong_pairs, (setting.name, setting.seed)
+    if setting.name != WORLD:
+        n = min(n, setting.n_train)
+        return paired(STRONG, setting.reward, training, n, *place)
+    how = profile.world_reward_model.proxy_training
+    return ranked(STRONG, setting.reward, how, PAIR * n, setting.reward_length, *place)
 
 
 def _measured(arm: Arm, profile: Profile, setting: Setting) -> list[Work]:
@@ -65,7 +93,7 @@ def _measured(arm: Arm, profile: Profile, setting: Setting) -> list[Work]:
 def _monitored(n_updates: float, arm: Arm, profile: Profile, setting: Setting) -> list[Work]:
     """Checkpoints, before the first step too, on the monitoring prompts."""
     scale = profile.alignment
-    n = (1 + n_updates / scale.monitor_every) * scale.n_monitor_prompts * scale.n_monitor_samples
+    n = (1 + scale.n_checkpoints) * scale.n_monitor_prompts * scale.n_monitor_samples
     return _answered("checkpoints", n, _scorer(arm, setting), setting)
 
 

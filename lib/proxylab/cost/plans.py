@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from proxylab.cost.plan_alignment import alignment, choosing
+from proxylab.cost.plan_feedback import biased_proxies, completions, ensemble, loops, sweeps
 from proxylab.cost.setting import WORLD, Setting, by_proxy, setting_of
-from proxylab.cost.trainers import PAIR, paired, ranked
-from proxylab.cost.work import Work, generate, score
+from proxylab.cost.trainers import PAIR, paired
+from proxylab.cost.work import Work, score
 from proxylab.profiles import Profile, RewardModelSettings
 from proxylab.selection import SELECTORS
 from proxylab.shf_cas import FAULTS
@@ -32,21 +33,6 @@ def work_of(notebook: str, values: Values, profile: Profile) -> list[Work]:
     data, seed, task = values.get("data", WORLD), values.get("seed", 0), values.get("task", "")
     setting = setting_of(profile, data, seed, task)
     return [*setting.bases, *plan(values, profile, setting)]
-
-
-def completions(
-    what: str, n_prompts: int, n_samples: int, setting: Setting, **options: Any
-) -> list[Work]:
-    """Sampling, its log-probabilities, and the scores of proxy and gold."""
-    n, length = n_prompts * n_samples, setting.policy_length
-    works = [
-        generate(f"{what}: sampled", setting.policy, n, length, setting.new, **options),
-        score(f"{what}: log-probabilities", setting.policy, n, length, **options),
-        by_proxy(f"{what}: proxy", n, setting, **options),
-    ]
-    if setting.gold is not None:
-        works.append(score(f"{what}: gold", setting.gold, n, setting.reward_length, **options))
-    return works
 
 
 def _build_world(values: Values, profile: Profile, setting: Setting) -> list[Work]:
@@ -71,11 +57,11 @@ def _measure_conflict(values: Values, profile: Profile, setting: Setting) -> lis
     works = [*setting.taught]
     works += completions("held-out prompts", scale.n_held_out, setting.n_samples, setting)
     if in_world:
-        works += _sweeps(profile, setting)
+        works += [*sweeps(profile, setting), biased_proxies(profile, setting)]
     else:
         labels, length = PAIR * profile.text_gold.n_test_pairs, setting.reward_length
         works += [score("labels", model, labels, length) for model in _judges(setting)]
-    return works + _ensemble(profile, setting)
+    return works + ensemble(scale.n_held_out, profile, setting)
 
 
 def _conflict_of_labels(profile: Profile, setting: Setting) -> list[Work]:
@@ -90,44 +76,22 @@ def _conflict_of_labels(profile: Profile, setting: Setting) -> list[Work]:
     ]
 
 
-def _sweeps(profile: Profile, setting: Setting) -> list[Work]:
-    """Other numbers of samples and temperatures are sampled anew; biased proxies are trained."""
-    scale, works = profile.conflict, []
-    counts = [*scale.sweep_n_samples, *[setting.n_samples] * len(scale.sweep_temperatures)]
-    for n_samples in counts:
-        works += completions("sweep", scale.n_held_out, n_samples, setting)
-    n_biased = 3 * len(scale.share_doses)  # kinds of bias that are in the data
-    n_texts = n_biased * PAIR * scale.n_bias_pairs
-    training, length = scale.bias_training, setting.reward_length
-    return [*works, ranked("biased proxies", setting.reward, training, n_texts, length)]
-
-
-def _ensemble(profile: Profile, setting: Setting) -> list[Work]:
-    scale, key = profile.conflict, ("ensemble", *_place(setting))
-    n_texts, length = scale.n_members * PAIR * scale.n_member_pairs, setting.reward_length
-    scored = scale.n_members * (scale.n_pool + scale.n_held_out) * setting.n_samples
-    return [
-        ranked("ensemble", setting.reward, scale.member_training, n_texts, length, *key),
-        by_proxy("ensemble: scores", scored, setting, shared=key),
-    ]
-
-
 def _shf_cas(values: Values, profile: Profile, setting: Setting) -> list[Work]:
     scale = profile.conflict
+    each_fault = tuple(values.get("faults") or ()) == ("each",)
     selectors = values.get("selectors") or tuple(SELECTORS)
-    arms = len(FAULTS) if tuple(values.get("faults") or ()) == ("each",) else 1
-    rounds, budget = values.get("rounds") or scale.rounds, values.get("budget") or scale.budget
-    prompts, loops = scale.n_pool + scale.n_held_out, arms * len(selectors)
-    key = ("pool", *_place(setting), values.get("task", ""))
-    labels = sum(round(budget * (done + 1) / rounds) for done in range(rounds))
-    n_texts = loops * (labels + rounds * PAIR * scale.n_replay)
-    scored = loops * (rounds + 1) * prompts * setting.n_samples
     return [
         *setting.taught,
-        *completions("pool and held-out", prompts, setting.n_samples, setting, shared=key),
-        ranked("refits", setting.reward, scale.refinement, n_texts, setting.reward_length),
-        by_proxy("refits: scores", scored, setting),
-        *_ensemble(profile, setting),
+        *loops(
+            selectors,
+            values.get("task", ""),
+            profile,
+            setting,
+            rounds=values.get("rounds") or scale.rounds,
+            budget=values.get("budget") or scale.budget,
+            refit=values.get("refit", "warm"),
+            arms=len(FAULTS) if each_fault else 1,
+        ),
     ]
 
 

@@ -28,7 +28,8 @@ class Setting:
     """Models of one world or of one data set, and how much of everything there is.
 
     policy_length, reward_length: tokens of prompt and reply; new: tokens of a reply. n_train,
-    n_test: pairs. gold: a model that stands for gold, None where gold is a function of the text.
+    n_test, n_proxy: pairs, those that the task's proxy learns from last. gold: a model that stands
+    for gold, None where gold is a function of the text.
     reward_half: whether proxies score in bfloat16, as those trained in it do.
     bases, taught: what has to be trained before a run can begin, and before one that needs the
     policy and the task's proxy and gold.
@@ -46,6 +47,7 @@ class Setting:
     n_samples: int
     n_train: int
     n_test: int
+    n_proxy: int
     bases: tuple[Work, ...]
     taught: tuple[Work, ...]
 
@@ -95,6 +97,7 @@ def _world(profile: Profile, seed: int) -> Setting:
         n_samples=policy.n_samples,
         n_train=profile.world.n_train_pairs,
         n_test=profile.world.n_test_pairs,
+        n_proxy=n_proxy,
         bases=(
             dialogues("base model", base, backbone.pretraining, backbone.n_dialogues, length, seed),
         ),
@@ -127,6 +130,7 @@ def _text(profile: Profile, data: str, seed: int, task: str) -> Setting:
         n_samples=policy.n_samples,
         n_train=n_train,
         n_test=int(known["pairs_test"]),
+        n_proxy=n_proxy,
         bases=_pretraining("base model", backbone, n_train, seed),
         taught=(
             *gold_making,

@@ -33,6 +33,7 @@ ALGORITHMS = {
 PROXIES = {
     "raw@0.1": "a tenth of raw",
     "raw": "raw",
+    "raw-small": "raw, a small model",
     "cleaned": "cleaned",
     "strong": "strong",
     "gold": "gold itself",

@@ -99,11 +99,14 @@ def accuracy_table(profile: str, data: str, *, label: str) -> Markdown:
     order = sorted(wide.index, key=_rank)
     wide = wide.loc[order, [name for name in SUBSETS if name in wide]].reset_index()
     n = rows[(rows["subset"] == MIXED)]["n"].max()
+    pairs = f"{n:,} scored pairs in all"
+    if data != WORLD:
+        pairs = f"{table['pair_id'].nunique():,} pairs, the same for every seed"
     return show_table(
         wide,
         label=label,
         caption=f"Accuracy (equation 2, %) on the four test sets and their union, {labels} labels, "
-        f"{seeds_in_words(table)}, {n:,} scored pairs in all; mean [95 % interval over seeds and "
+        f"{seeds_in_words(table)}, {pairs}; mean [95 % interval over seeds and "
         "pairs]. A tie counts as wrong: longest and shortest cannot sum to 100.",
         names=SHORT,
         text=("model",),

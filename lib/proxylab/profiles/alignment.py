@@ -24,7 +24,7 @@ class AlignmentSettings(Section):
     n_preference_pairs: int = Field(default=1_000, ge=1, description="held-out pairs, noisy")
     n_monitor_prompts: int = Field(default=64, ge=1)
     n_monitor_samples: int = Field(default=4, ge=1)
-    monitor_every: int = Field(default=10, ge=1, description="optimiser steps")
+    n_checkpoints: int = Field(default=6, ge=1, description="of a policy while it is trained")
 
     proxies: tuple[str, ...] = ("raw@0.1", "raw", "cleaned", "strong")
     n_proxy_labelled: int = Field(default=3_000, ge=2, description="pairs that a proxy orders")

@@ -1,5 +1,7 @@
 """How much the conflict study samples, sweeps, labels and refits."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from proxylab.profiles.section import Section
@@ -32,4 +34,7 @@ class ConflictSettings(Section):
     rounds: int = Field(default=3, ge=1)
     n_replay: int = Field(default=500, ge=0, description="pairs of the original data in a refit")
     refinement: RankedTraining = RankedTraining()
+    refit: Literal["warm", "scratch"] = Field(
+        default="warm", description="of the proxies `shf_cas:...` that policies are aligned with"
+    )
     kl: float = Field(default=0.7, gt=0, description="nats that the optimised policy may spend")

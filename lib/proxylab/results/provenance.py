@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -42,6 +43,11 @@ GIT_TIMEOUT = 20  # seconds
 
 def package_versions() -> dict[str, str]:
     """Return the versions of the installed packages that can change a number."""
+    return dict(_package_versions())
+
+
+@cache  # every artifact asks, and each answer takes 25 ms of parsing
+def _package_versions() -> dict[str, str]:
     installed = {}
     for name in PACKAGES:
         try:

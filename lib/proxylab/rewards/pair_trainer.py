@@ -16,6 +16,7 @@ from transformers.trainer_pt_utils import LengthGroupedSampler
 from trl import RewardConfig, RewardTrainer
 
 from proxylab.machine.device import fast_bfloat16, usable_device
+from proxylab.machine.processes import n_processes
 from proxylab.rewards.classifier import pad_right
 from proxylab.rewards.training_settings import RewardTraining
 
@@ -32,8 +33,12 @@ class PairTrainer(RewardTrainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> LengthGroupedSampler:
         columns = self.train_dataset["chosen_ids"][:], self.train_dataset["rejected_ids"][:]
         lengths = [max(map(len, pair)) for pair in zip(*columns, strict=True)]
-        parts = self.args.gradient_accumulation_steps  # of what one step sees
-        return LengthGroupedSampler(self.args.train_batch_size * parts, lengths=lengths)
+        parts = self.args.gradient_accumulation_steps * n_processes()  # of what one step sees
+        # A generator of its own: every process must deal out the same order.
+        order = torch.Generator().manual_seed(self.args.seed)
+        return LengthGroupedSampler(
+            self.args.train_batch_size * parts, lengths=lengths, generator=order
+        )
 
     def compute_loss(self, model, inputs, return_outputs=False, **options):
         """RewardTrainer's loss, and with labels of safety their likelihood.
@@ -59,7 +64,10 @@ def pair_trainer(
     device: str,
     scratch: str,
 ) -> RewardTrainer:
-    """The trainer of `model` on tokenised pairs, `scratch` being a folder that it may write to."""
+    """The trainer of `model` on tokenised pairs, `scratch` being a folder that it may write to.
+
+    Several processes share each batch. Raises ValueError where it cannot be shared out evenly.
+    """
     trainer = PairTrainer(
         model=model,
         args=_arguments(settings, device, scratch),
@@ -74,12 +82,12 @@ def pair_trainer(
 
 def _arguments(settings: RewardTraining, device: str, scratch: str) -> RewardConfig:
     on_cpu = usable_device(device) == "cpu"
-    micro = settings.micro_batch_size or settings.batch_size
+    share, micro = _share(settings)
     arguments = _quiet_config(
         output_dir=scratch,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=micro,
-        gradient_accumulation_steps=settings.batch_size // micro,
+        gradient_accumulation_steps=share // micro,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=settings.warmup_steps,
@@ -100,6 +108,18 @@ def _arguments(settings: RewardTraining, device: str, scratch: str) -> RewardCon
     # Seeing several GPUs, one process would spread each batch over all of them.
     arguments._n_gpu = min(1, arguments.n_gpu)
     return arguments
+
+
+def _share(settings: RewardTraining) -> tuple[int, int]:
+    """Pairs of a step in each process, and those of one forward pass among them."""
+    share, left = divmod(settings.batch_size, n_processes())
+    micro = min(settings.micro_batch_size or share, share)
+    if left or share % micro:
+        raise ValueError(
+            f"batch_size={settings.batch_size} must be a multiple of the {n_processes()} processes"
+            f" times micro_batch_size={micro}"
+        )
+    return share, micro
 
 
 def _quiet_config(**options: Any) -> RewardConfig:

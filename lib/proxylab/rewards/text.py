@@ -96,7 +96,9 @@ def encode(
         return [], np.zeros(0, bool)
     room = max_length - append_eos
     tokenise = {"add_special_tokens": add_special_tokens, "verbose": False}
-    ids = tokenizer(list(texts), **tokenise)["input_ids"]
+    distinct = list(dict.fromkeys(texts))  # a policy repeats itself
+    tokens_of = dict(zip(distinct, tokenizer(distinct, **tokenise)["input_ids"], strict=True))
+    ids = [tokens_of[text] for text in texts]
     too_long = np.array([len(tokens) > room for tokens in ids])
     for i in np.flatnonzero(too_long):
         ids[i] = tokenizer(texts[i], **tokenise, truncation=True, max_length=room)["input_ids"]

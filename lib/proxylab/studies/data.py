@@ -72,6 +72,17 @@ def study_data(name: str, profile: Profile, seed: int) -> StudyData:
     return StudyData(name, train, test, n_overlapping)
 
 
+def data_sources(name: str, profile: Profile, seed: int) -> dict[str, str]:
+    """What a run's record says of its real data: the fingerprints of training and test pairs.
+
+    Nothing of the world's data, which profile and seed tell. Arguments and errors as `study_data`.
+    """
+    if name == WORLD:
+        return {}
+    data = study_data(name, profile, seed)
+    return {"train": data.train.fingerprint, "test": data.test.fingerprint}
+
+
 def _hh_rlhf(name: str) -> tuple[Preferences, Preferences]:
     """Train and test of HH-RLHF, or of data in its layout."""
     source = "hub" if name == "hub" else layout_root(real_data_folder(name))

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from proxylab.artifacts import cached_artifact
+from proxylab.artifacts import cached_artifact, folder_stamp
 from proxylab.hub_revisions import revision_to_load
 from proxylab.policies import load_policy, save_policy, train_language_model
 from proxylab.preferences import Preferences, fingerprint
@@ -115,7 +115,8 @@ def text_gold(profile: Profile, data: StudyData, task: str | None = None) -> Gol
             orientation=settings.orientation,
             name=GOLD,
         )
-        return Gold(model, f"{settings.model}@{settings.revision}*{settings.orientation}")
+        stamp = folder_stamp(settings.model) or settings.revision
+        return Gold(model, f"{settings.model}@{stamp}*{settings.orientation}")
     own = profile.model_copy(update={"text_backbone": settings.backbone})
     folder = ranked_reward_model(
         backbone(own, data, 0),

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from proxylab.artifacts import cached_artifact
+from proxylab.artifacts import cached_artifact, folder_stamp
 from proxylab.bias import BiasedReward
 from proxylab.evaluate import best_of_n_curve, best_of_n_kl, best_of_n_kl_bound
 from proxylab.policies.reweighting import beta_for_kl, kl_from_reference, optimal_weights
 from proxylab.profiles import AlignmentSettings
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import STANDARD, UNBIASED, Arm
-from proxylab.studies.alignment.proxies import proxy_identity, proxy_named
+from proxylab.studies.alignment.proxies import proxy_named
 from proxylab.studies.alignment.setting import CODE, Setting
 
 CHOICE_STREAM = 59
@@ -97,7 +97,7 @@ def candidate_rewards(proxy: str, bias: str, setting: Setting, size: str = STAND
 
     model = proxy_named(proxy, bias, setting)
     starts = [setting.start_folder(name).name for name in (size, STANDARD)]
-    made_from = {"proxy": [proxy, proxy_identity(proxy)], "start": starts, **setting.identity()}
+    made_from = {"proxy": [proxy, folder_stamp(proxy)], "start": starts, **setting.identity()}
     folder = cached_artifact("choice-rewards", made_from, make, code=CODE)
     reward = pd.read_parquet(folder / SAMPLE_FILE)["reward"].to_numpy().reshape(responses.shape)
     if not isinstance(model, BiasedReward):

@@ -24,7 +24,7 @@ from proxylab.studies.alignment.prompts import TRUTH
 from proxylab.studies.alignment.proxies import proxy_named
 from proxylab.studies.alignment.setting import Setting
 
-TEST_STREAM, PERTURBED_STREAM, PREFERENCE_STREAM = 55, 56, 63
+TEST_STREAM, PERTURBED_STREAM, PREFERENCE_STREAM, GOLD_STREAM = 55, 56, 63, 68
 COMPARED = 8  # of the start policy's completions of a prompt, to see how a proxy orders them
 AS_ASKED = "as asked"
 
@@ -119,10 +119,8 @@ def proxy_tables(name: str, bias: str, setting: Setting) -> tuple[pd.DataFrame, 
     completions of different gold that the proxy orders as gold does.
     """
     pairs = setting.pairs("test", cleaned=True)
-    scores = score_pairs(proxy_named(name, bias, setting), pairs)
-    right = (scores["score_chosen"] > scores["score_rejected"]).astype(float)
-    right[scores[["score_chosen", "score_rejected"]].isna().any(axis=1)] = np.nan
-    on_pairs = pd.DataFrame({"subset": pairs["subset"].array, "right": right.array})
+    right = _right(proxy_named(name, bias, setting), pairs)
+    on_pairs = pd.DataFrame({"subset": pairs["subset"].array, "right": right})
     few = slice(COMPARED)
     gold = start_completions(setting).gold[:, few]
     right = share_ordered_rightly(
@@ -130,6 +128,25 @@ def proxy_tables(name: str, bias: str, setting: Setting) -> tuple[pd.DataFrame, 
     )
     subset = choice_prompts(setting)["subset"].array
     return on_pairs, pd.DataFrame({"subset": subset, "right": right})
+
+
+def gold_table(setting: Setting) -> pd.DataFrame:
+    """How far people agree with gold: a row a test pair, at most the profile's `n_test_pairs`.
+
+    Columns subset, gold_right (the published choice scores higher; NaN without a score).
+    """
+    pairs = setting.pairs("test", cleaned=False)
+    rng = np.random.default_rng([setting.settings.seed, GOLD_STREAM])
+    rows = rng.permutation(len(pairs))[: setting.profile.text_gold.n_test_pairs]
+    pairs = pairs.iloc[np.sort(rows)].reset_index(drop=True)
+    return pairs[["subset"]].assign(gold_right=_right(setting.gold, pairs))
+
+
+def _right(model: RewardModel, pairs: pd.DataFrame) -> np.ndarray:
+    """Equation 2 by pair `(n_pairs,)`: 1 where the chosen reply scores higher; NaN unscored."""
+    scores = score_pairs(model, pairs)
+    margin = (scores["score_chosen"] - scores["score_rejected"]).to_numpy(float)
+    return np.where(np.isnan(margin), np.nan, margin > 0)
 
 
 def _scores(judge: RewardModel | None, samples: Samples) -> np.ndarray:

@@ -22,14 +22,13 @@ from proxylab.rewards.classifier import SequenceClassifierReward
 from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.loading import load_proxy
 from proxylab.rewards.saving import save_reward_model
-from proxylab.runs import ShfCas, TrainRewardModel
+from proxylab.runs import ShfCas
 from proxylab.studies.alignment.arms import CLEANED, RAW, STANDARD, UNBIASED
+from proxylab.studies.alignment.pair_proxies import pair_proxy, trained_pair_proxy
 from proxylab.studies.alignment.prompts import MIXED
 from proxylab.studies.alignment.setting import Setting
 from proxylab.studies.alignment.signals import relabelled, with_replies
-from proxylab.studies.cleaning import COMMITTEE, SIMULATED
-from proxylab.studies.data import WORLD
-from proxylab.studies.reward_models import MODEL, pair_reward_model, trained_reward_model
+from proxylab.studies.reward_models import MODEL, pair_reward_model
 from proxylab.studies.shf_cas import LOOP_CODE
 from proxylab.studies.shf_cas_setting import prepare, rounds_of
 from proxylab.studies.tasks import WORLD_REFUSALS, task_models
@@ -64,7 +63,8 @@ class StandardisedReward:
 def proxy_named(name: str, bias: str, setting: Setting) -> RewardModel:
     """The proxy of this name on the start policy's scale, with a bias of its scores.
 
-    Names: "raw" and "cleaned", a reward model trained on these pairs ("raw@0.1": on a tenth);
+    Names: "raw" and "cleaned", a reward model trained on these pairs ("raw@0.1": on a tenth;
+    "raw-small": a small one);
     "strong", trained on many pairs without noise: the world's own, or those that "raw" learns
     from, as gold orders them; "task", the biased proxy of the run's task;
     "shf_cas:<selector>", that proxy after one round of feedback; "gold"; else a folder or hub id.
@@ -72,17 +72,17 @@ def proxy_named(name: str, bias: str, setting: Setting) -> RewardModel:
     completions of one prompt.
     Raises ValueError for a name, bias or dose that does not exist.
     """
-    standardised = _on_scale(_reward_model(name, setting), setting)
+    standardised = _standardised(name, setting)
     parsed = parse_bias(bias, WORLD_REFUSALS if setting.world is not None else REFUSAL_PHRASES)
     return standardised if parsed is None else BiasedReward(standardised, [parsed])
 
 
-def proxy_identity(name: str) -> list | None:
-    """What tells a proxy in a folder from one trained in its place since; None for any other."""
-    if not name or not Path(name).is_dir():
-        return None
-    files = sorted(path for path in Path(name).rglob("*") if path.is_file())
-    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+def _standardised(name: str, setting: Setting) -> StandardisedReward:
+    """The proxy on its scale; the last one is kept, for a run asks for all its biases in turn."""
+    if name not in setting.last_proxy:
+        setting.last_proxy.clear()
+        setting.last_proxy[name] = _on_scale(_reward_model(name, setting), setting)
+    return setting.last_proxy[name]
 
 
 def parse_bias(text: str, refusals: tuple[str, ...]) -> ScoreBias | None:
@@ -106,9 +106,9 @@ def parse_bias(text: str, refusals: tuple[str, ...]) -> ScoreBias | None:
 
 
 def _reward_model(name: str, setting: Setting) -> RewardModel:
-    kind, _, fraction = name.partition("@")
-    if kind in (RAW, CLEANED):
-        return _trained(kind, fraction or "1", setting)
+    on_pairs = pair_proxy(name)
+    if on_pairs is not None:
+        return trained_pair_proxy(on_pairs, setting)
     if name == GOLD:
         return setting.gold
     if name == STRONG:
@@ -134,20 +134,6 @@ def _from_elsewhere(name: str, setting: Setting) -> RewardModel:
     )
 
 
-def _trained(train_on: str, fraction: str, setting: Setting) -> SequenceClassifierReward:
-    chosen, on_world = setting.settings, setting.settings.data == WORLD
-    wanted = TrainRewardModel(
-        profile=chosen.profile,
-        seed=chosen.seed,
-        data=chosen.data,
-        train_on=train_on,
-        annotators=SIMULATED if on_world else COMMITTEE,
-        fraction=float(fraction),
-    )
-    base = setting.proxy_base
-    return trained_reward_model(wanted, setting.profile, setting.cleaned, base=base)[0]
-
-
 def _strong(setting: Setting) -> Path:
     """A reward model of pairs without noise, in all topics: as good as this size gets."""
     if setting.world is None:
@@ -171,7 +157,7 @@ def _strong_on_text(setting: Setting) -> Path:
     rows = np.sort(rng.permutation(len(pairs))[: profile.alignment.n_strong_pairs])
     ordered = relabelled(pairs.iloc[rows].reset_index(drop=True), setting.gold)
     training = profile.text_reward_model.training.model_copy(update={"seed": seed})
-    return pair_reward_model(ordered, setting.proxy_base, training) / MODEL
+    return pair_reward_model(ordered, setting.proxy_base(), training) / MODEL
 
 
 def _refined(name: str, setting: Setting) -> Path:
@@ -184,6 +170,7 @@ def _refined(name: str, setting: Setting) -> Path:
         task=chosen.task,
         selectors=(selector,),
         rounds=1,
+        refit=setting.profile.conflict.refit,
     )
     shared = prepare(loop, setting.profile)
 

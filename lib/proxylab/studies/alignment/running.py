@@ -13,17 +13,18 @@ import pandas as pd
 from proxylab.alignment import align
 from proxylab.alignment.interface import Aligned, History
 from proxylab.alignment.monitor import Monitor
-from proxylab.artifacts import cached_artifact
+from proxylab.artifacts import cached_artifact, folder_stamp
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import CHOOSING, Arm, planned_arms
 from proxylab.studies.alignment.choosing import choice_table
 from proxylab.studies.alignment.evaluation import (
     evaluation_tables,
+    gold_table,
     perturbed_table,
     preference_table,
     proxy_tables,
 )
-from proxylab.studies.alignment.proxies import proxy_identity, proxy_named
+from proxylab.studies.alignment.proxies import proxy_named
 from proxylab.studies.alignment.setting import CODE, Setting
 from proxylab.studies.alignment.signals import ranked_groups, training_pairs
 
@@ -40,7 +41,8 @@ def run_arms(
     "measured" (checkpoints on monitoring prompts), "evaluation" and "wins" (test prompts; arm ""
     is the start policy), "perturbed" and "preference" (arms that learn from pairs), "proxies"
     (accuracy of each proxy, on pairs and on the start policy's completions). Best-of-n and the
-    exact optimum: "choices" and "proxies".
+    exact optimum: "choices" and "proxies". On real text also "labels", what stands for gold
+    against the published labels.
     """
     arms = planned_arms(setting.settings, setting.profile.alignment)
     frames: dict[str, list[pd.DataFrame]] = {}
@@ -51,6 +53,8 @@ def run_arms(
         if progress:
             progress(f"{number}/{len(arms) + len(_starts(arms))} {_result_line(arm, tables)}")
     frames["proxies"] = [_proxy_rows(arm, setting) for arm in arms if arm.proxy]
+    if setting.world is None:
+        frames["labels"] = [_gold_rows(setting)]
     made = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items() if parts}
     return {name: table for name, table in made.items() if len(table)}
 
@@ -102,7 +106,7 @@ def _identity(arm: Arm, setting: Setting) -> dict:
         "arm": {"algorithm": arm.algorithm, **arm.columns()},
         "own": None if own is None else own.model_dump(mode="json"),
         "start": setting.start_folder(arm.size).name,
-        "proxy": proxy_identity(arm.proxy),
+        "proxy": folder_stamp(arm.proxy),
     }
 
 
@@ -150,7 +154,7 @@ def _monitor(proxy: RewardModel | None, setting: Setting) -> Monitor:
         gold=setting.gold,
         n_samples=scale.n_monitor_samples,
         max_new_tokens=setting.max_new_tokens,
-        every=scale.monitor_every,
+        n_checkpoints=scale.n_checkpoints,
         seed=setting.settings.seed,
     )
 
@@ -164,6 +168,16 @@ def _proxy_rows(arm: Arm, setting: Setting) -> pd.DataFrame:
         for judged, table in zip(("pairs", "completions"), found, strict=True)
     ]
     return pd.concat(rows, ignore_index=True).assign(**arm.columns())
+
+
+def _gold_rows(setting: Setting) -> pd.DataFrame:
+    """`gold_table`, which all runs on the same data share."""
+
+    def make(folder: Path) -> None:
+        gold_table(setting).to_parquet(folder / "labels.parquet")
+
+    folder = cached_artifact("gold-labels", setting.identity(), make, code=CODE)
+    return pd.read_parquet(folder / "labels.parquet")
 
 
 def _result_line(arm: Arm, tables: dict[str, pd.DataFrame]) -> str:

@@ -1,6 +1,6 @@
 """What all arms of one run share: the data, the start policy, prompts, the gold reward."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from proxylab.policies.generation import Samples
 from proxylab.profiles import Profile
 from proxylab.rewards.interface import RewardModel
 from proxylab.runs import Align, Clean
-from proxylab.studies.alignment.arms import SMALL
+from proxylab.studies.alignment.arms import SMALL, STANDARD
 from proxylab.studies.alignment.prompts import (
     MIXED,
     check_task,
@@ -67,6 +67,7 @@ class Setting:
     cleaned: the pairs, on real text without those that only gold learns from, which `everything`
     holds too. train_prompts, test_prompts: frames with columns prompt, subset, topic, quadrant,
     kind and, where they come from preference pairs, category and chosen (the cleaned pair's reply).
+    last_proxy: by its name the one that was made last, if any.
     """
 
     settings: Align
@@ -75,6 +76,7 @@ class Setting:
     everything: StudyData
     train_prompts: pd.DataFrame
     test_prompts: pd.DataFrame
+    last_proxy: dict[str, RewardModel] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def world(self) -> World | None:
@@ -108,12 +110,10 @@ class Setting:
         On real text it imitates chosen replies, of a task those that its policy was taught.
         Raises ValueError where a small policy would be a released model, which has one size.
         """
-        seed, profile = self.settings.seed, _small(self.profile) if size == SMALL else self.profile
+        seed, profile = self.settings.seed, self._sized(size)
         if self.world is not None:
             return policy_model(profile, seed)
-        released = with_policy_base(profile).text_backbone.base
-        if size == SMALL and released is not None:
-            raise ValueError(f"{released} has one size: `sizes` are of models made from scratch")
+        _check_size(size, with_policy_base(profile).text_backbone.base)
         task = self.text_task
         taught = self.cleaned.pairs("train") if task is None else task.coverage.policy_pairs
         return text_policy(profile, self.everything, seed, taught, progress=_say)
@@ -122,10 +122,18 @@ class Setting:
         """The policy that every arm of this size starts from."""
         return LanguageModelPolicy.load(self.start_folder(size), name="start")
 
-    @property
-    def proxy_base(self) -> Path:
-        """The language model that every proxy starts from."""
-        return backbone(self.profile, self.everything, self.settings.seed)
+    def proxy_base(self, size: str = STANDARD) -> Path:
+        """The language model that every proxy of this size starts from.
+
+        Raises ValueError where a small one would be a released model, which has one size.
+        """
+        profile = self._sized(size)
+        _check_size(size, profile.text_backbone.base if self.world is None else None)
+        return backbone(profile, self.everything, self.settings.seed)
+
+    def _sized(self, size: str) -> Profile:
+        """The profile, whose models made from scratch are small where that is the size."""
+        return _small(self.profile) if size == SMALL else self.profile
 
     def identity(self) -> dict:
         """What all numbers of the run depend on, whatever the arm: its data, task and models."""
@@ -196,6 +204,11 @@ def prepare(settings: Align, profile: Profile) -> Setting:
     everything = clean(choice, profile)
     cleaned, train, test = prompts_of(everything, settings, profile)
     return Setting(settings, profile, without_prompts(cleaned, test), everything.data, train, test)
+
+
+def _check_size(size: str, released: str | None) -> None:
+    if size == SMALL and released is not None:
+        raise ValueError(f"{released} has one size: small are models made from scratch")
 
 
 def _small(profile: Profile) -> Profile:
