@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from proxylab.artifacts import folder_stamp
 from proxylab.environment import project_root
 
 if TYPE_CHECKING:
@@ -60,6 +61,21 @@ def revision_to_load(
             "NAME asks the hub and writes it down; or state `revision` beside it"
         )
     return commit
+
+
+def source_identity(
+    source: str | Path | None, *, revision: str | None = None, root: Path | None = None
+) -> str | None:
+    """What tells the content of a folder or hub id from what another time was there.
+
+    A folder's stamp, the commit of a hub id; None for any other name, and for no name.
+    Raises HubRevisionError for a hub id that is pinned nowhere.
+    """
+    if not source:
+        return None
+    if is_hub_id(source):
+        return revision_to_load(source, revision=revision, root=root)
+    return folder_stamp(source)
 
 
 def is_hub_id(source: str | Path) -> bool:

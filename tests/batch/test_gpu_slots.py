@@ -93,3 +93,11 @@ def test_fewer_visible_than_the_batch_hands_out_is_an_error(monkeypatch):
     monkeypatch.setenv(gpu_slots.VISIBLE, "5")
     with pytest.raises(ValueError, match="2 GPUs are to be handed out"):
         gpu_slots.visible_devices(2)
+
+
+def test_a_variable_that_names_nothing_names_no_device(monkeypatch):
+    monkeypatch.setenv(gpu_slots.VISIBLE, "")
+    with pytest.raises(ValueError, match="'' names fewer"):
+        gpu_slots.visible_devices(1)
+    monkeypatch.setenv(gpu_slots.VISIBLE, "5,")
+    assert gpu_slots.visible_devices(1) == ["5"]

@@ -133,6 +133,13 @@ def test_flipping_all_swaps_every_column_of_a_reply(make_pairs):
     pd.testing.assert_frame_equal(UniformFlips(1.0)(after, rng()), pairs)
 
 
+def test_what_is_said_of_a_reply_before_or_after_its_name_moves_with_it(make_pairs):
+    safe = {"chosen_safe": [True, True], "rejected_safe": [False, True]}
+    after = swap_replies(make_pairs(2).assign(**safe), np.array([True, False]))
+    assert after["chosen_safe"].tolist() == [False, True]
+    assert after["rejected_safe"].tolist() == [True, True]
+
+
 def test_a_swap_of_two_types_of_number_loses_nothing(make_pairs):
     pairs = make_pairs(2).assign(gold_chosen=[1, 2], gold_rejected=[0.5, 0.25])
     after = swap_replies(pairs, np.array([True, False]))
@@ -143,6 +150,9 @@ def test_a_swap_of_two_types_of_number_loses_nothing(make_pairs):
 def test_a_column_without_its_partner_cannot_be_swapped(make_pairs):
     pairs = make_pairs(4).assign(toxic_chosen=False)
     with pytest.raises(ValueError, match="'toxic_chosen' has no 'toxic_rejected'"):
+        UniformFlips(0.5)(pairs, rng())
+    pairs = make_pairs(4).assign(rejected_safe=False)
+    with pytest.raises(ValueError, match="'rejected_safe' has no 'chosen_safe'"):
         UniformFlips(0.5)(pairs, rng())
 
 

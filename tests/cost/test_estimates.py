@@ -80,6 +80,21 @@ def test_reward_model_training_by_hand(cpu):
     assert works["base model"].n_tokens == 10_000 * 256
 
 
+def test_sweeps_and_biased_proxies_of_the_conflict_study_by_hand(cpu):
+    scale, setting = cpu.conflict, setting_of(cpu, "world", 0)
+    values = {"profile": "cpu", "seed": 0, "data": "world", "task": "safety"}
+    works = work_of("measure_conflict", values, cpu)
+    # The first completions of the largest number serve the smaller numbers.
+    drawn = [w.n_sequences for w in works if w.what == "sweep: sampled"]
+    temperatures = [setting.n_samples] * len(scale.sweep_temperatures)
+    assert drawn == [scale.n_held_out * n for n in (max(scale.sweep_n_samples), *temperatures)]
+    [biased] = [w for w in works if w.what == "biased proxies"]
+    # Three kinds at each dose and the control, which is trained further without a bias.
+    n_proxies = 1 + 3 * len(scale.share_doses)
+    texts = n_proxies * 2 * scale.n_bias_pairs
+    assert biased.n_sequences == scale.bias_training.epochs * texts
+
+
 def test_what_runs_share_is_counted_once(cpu):
     run = ("train_reward_model", {"profile": "cpu", "seed": 0, "data": "hh-rlhf"})
     machine = assumed_machine("h100")

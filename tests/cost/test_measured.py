@@ -1,11 +1,12 @@
 """Timed steps, and whether they say how long another training takes."""
 
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
 import pytest
-from proxylab.cost import measured_machine
+from proxylab.cost import measure, measured_machine
 from proxylab.cost.measure import measured_steps
 from proxylab.cost.models import size_from_scratch
 from proxylab.cost.trainers import paired
@@ -33,6 +34,22 @@ def test_every_kind_size_and_batch_is_timed(steps):
     assert trained["n_tokens"] == 3 * 4 * 32
     sampled = steps[steps["kind"] == "generate"].iloc[0]
     assert sampled["passes"] == 4
+
+
+def test_samples_are_timed_in_the_arithmetic_that_runs_draw_them_in(monkeypatch):
+    within, drawn = [], []
+
+    @contextmanager
+    def arithmetic(device):
+        within.append(device.type)
+        yield
+        within.pop()
+
+    monkeypatch.setattr(measure, "sampling_arithmetic", arithmetic)
+    monkeypatch.setattr(measure, "sample_tokens", lambda *_, **__: drawn.append(list(within)))
+    one = SETTINGS.model_copy(update={"hidden_sizes": (32,), "batch_sizes": (4,), "n_repeats": 1})
+    measured_steps(one)
+    assert drawn == [["cpu"], ["cpu"]]  # once to warm up, once timed
 
 
 @pytest.mark.slow

@@ -49,6 +49,15 @@ def test_the_program_ends_with_the_block(driver):
     assert process.returncode is not None
 
 
+def test_a_job_that_may_use_no_device_does_not_read_those_of_others(driver, monkeypatch):
+    called = driver(["100"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with watch_accelerator() as watch:
+        assert watch._process is None
+    assert watch.record is None
+    assert not called.exists()
+
+
 def test_without_a_driver_there_is_nothing_to_record(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     watch = AcceleratorWatch().start()

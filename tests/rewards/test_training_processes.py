@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from proxylab.rewards import pair_trainer as trainer_module
 from proxylab.rewards.pair_trainer import pair_trainer
 from safetensors.torch import load_file
 
@@ -59,3 +60,24 @@ def test_a_batch_that_cannot_be_shared_out_is_an_error(n, settings, tokenizer, m
     uneven = settings.model_copy(update={"batch_size": 24 if n == 16 else 32})
     with pytest.raises(ValueError, match=f"the {n} processes"):
         pair_trainer(None, None, tokenizer, uneven, device="cpu", scratch=".")
+
+
+def test_fewer_pairs_in_a_batch_than_processes_is_said(settings, tokenizer, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    few = settings.model_copy(update={"batch_size": 3, "micro_batch_size": 2})
+    with pytest.raises(ValueError, match="batch_size=3 leaves some of the 4 processes without"):
+        pair_trainer(None, None, tokenizer, few, device="cpu", scratch=".")
+
+
+@pytest.mark.parametrize(("named", "set_to"), [("cuda:1", ["cuda:1"]), ("cuda", [])])
+def test_a_single_process_trains_on_the_gpu_that_is_named(
+    named, set_to, settings, monkeypatch, tmp_path
+):
+    current = []
+    monkeypatch.setattr(trainer_module, "usable_device", lambda device: device)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda gpu: current.append(str(gpu)))
+    plain = settings.model_copy(update={"dtype": "float32"})
+    arguments = trainer_module._arguments(plain, named, str(tmp_path))
+    assert current == set_to
+    # Without a GPU transformers itself would say "cpu"; what is named stands.
+    assert str(arguments.device) == (named if set_to else "cpu")

@@ -1,5 +1,7 @@
 """Estimates of knowledge by hand, the rules weighted by them, and the ones that learn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from proxylab.selection import (
@@ -108,6 +110,14 @@ def test_proxy_wrong_by_hand():
     )
     pool = Pool([ORDER] * 6, [ORDER] * 6, labels=labels)
     np.testing.assert_array_equal(proxy_wrong(pool), [1, 0, NAN, NAN, 1, 1])
+
+
+def test_a_proxy_is_judged_by_what_it_said_before_it_learnt_the_labels():
+    labels = np.array([[4.0, 3.0, 2.0, 1.0]])
+    pool = Pool(-np.array([ORDER]), [ORDER], labels=labels, reward_when_labelled=[ORDER])
+    np.testing.assert_array_equal(proxy_wrong(pool), [1])  # it has learnt them since
+    np.testing.assert_array_equal(proxy_wrong(replace(pool, reward_when_labelled=None)), [0])
+    np.testing.assert_array_equal(pool.as_labelled.proxy_reward, [ORDER])
 
 
 def test_nothing_is_known_without_labels():

@@ -82,3 +82,14 @@ def test_a_model_scores_the_completions_once_for_as_long_as_it_lives(pool, proxy
     gc.collect()
     assert len(drawn._rewards) == 2
     assert len(drawn.take(slice(2))._rewards) == 0  # other completions, nothing scored yet
+
+
+def test_the_fingerprint_is_of_texts_and_numbers(small):
+    same = replace(small)
+    assert same.fingerprint == small.fingerprint
+    for changed in (
+        {"gold_reward": small.gold_reward + 1},
+        {"policy_logprob": small.policy_logprob - 1},
+        {"prompts": [*small.prompts[:-1], "another"]},
+    ):
+        assert replace(small, **changed).fingerprint != small.fingerprint

@@ -236,7 +236,7 @@ def test_training_set_accuracy_is_one_number_of_the_training_set(table_of, round
 def trained(groups):
     empty = np.zeros((0, 0))
     model = CallableReward("length", lambda prompts, responses: [len(r) for r in responses])
-    return Round(1, 0, 0, empty, empty, model, empty, groups, {})
+    return Round(1, 0, 0, empty, empty, model, empty, empty, groups, {})
 
 
 def test_training_accuracy_by_hand():

@@ -174,6 +174,19 @@ def test_a_selector_sees_the_current_rewards_the_base_policy_and_no_gold(run, po
     assert not np.array_equal(spy.pools[0].proxy_reward, spy.pools[1].proxy_reward)
 
 
+def test_a_selector_sees_what_the_proxy_said_before_it_learnt_the_labels(run, pool):
+    spy = Spy()
+    rounds = run({"rounds": 3}, selector=spy.selector)
+    first, second, third = (state.pool_reward for state in rounds[:3])
+    bought = [state.chosen.any(axis=1) for state in rounds]
+    assert (bought[2] & ~bought[1]).any()  # prompts of the second round
+    then = spy.pools[2].reward_when_labelled
+    np.testing.assert_array_equal(then[bought[1]], first[bought[1]])
+    new = bought[2] & ~bought[1]
+    np.testing.assert_array_equal(then[new], second[new])
+    np.testing.assert_array_equal(then[~bought[2]], third[~bought[2]])
+
+
 def test_what_a_selector_declares_it_is_shown(run, pool):
     spy = Spy(needs=("gold_reward", "ensemble_reward"))
     ensemble = np.random.default_rng(0).normal(size=(2, *pool.shape))

@@ -65,6 +65,19 @@ def test_the_interval_covers_the_true_area_about_as_often_as_it_says():
     assert 90 <= covered <= 100
 
 
+def test_the_width_is_that_of_seeds_and_units_drawn_anew():
+    # Scores that say nothing: of one seed the area's variance is (n0 + n1 + 1) / (12 n0 n1). What
+    # redraws of seeds add on their own to three alike ones is two thirds of it again.
+    rng, widths, n = np.random.default_rng(3), [], 40
+    positive = np.arange(n) % 2
+    for _ in range(40):
+        scores = [rng.normal(size=n) for _ in range(3)]
+        found = auroc_over_seeds(scores, [positive] * 3, rng=rng, n_resamples=400)
+        widths.append((found.high - found.low) / (2 * 1.96))
+    one_seed = (n + 1) / (12 * (n / 2) ** 2)
+    assert np.mean(widths) == pytest.approx(((1 + 2 / 3) * one_seed / 3) ** 0.5, rel=0.08)
+
+
 def test_no_seed_with_both_classes_is_undefined():
     found = auroc_over_seeds(
         [np.array([1.0, 2.0])], [np.array([1, 1])], rng=np.random.default_rng(0)

@@ -268,8 +268,14 @@ def test_completions_are_kept_with_the_gold_that_judged_them(mixed):
 
 
 def test_what_a_proxy_orders_is_nobody_elses(mixed, profile):
-    pairs = signals.unlabelled_pairs(mixed)
-    assert set(pairs["pair_id"]) <= set(mixed.cleaned.pairs("train")["pair_id"])
+    few = profile.alignment.model_copy(update={"n_proxy_labelled": 4})
+    small = replace(mixed, profile=profile.model_copy(update={"alignment": few}))
+    other = replace(small, settings=mixed.settings.model_copy(update={"seed": 1}))
+    drawn = [set(signals.unlabelled_pairs(made)["pair_id"]) for made in (small, other)]
+    assert drawn[0] != drawn[1]  # of each seed its own
+    for pairs in drawn:
+        assert len(pairs) == 4
+        assert pairs <= set(mixed.cleaned.pairs("train")["pair_id"])
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from proxylab import artifacts
+from proxylab import artifacts, hub_revisions
 from proxylab.artifacts import KEY_FILE, cached_artifact, code_fingerprint, folder_stamp
+from proxylab.hub_revisions import source_identity
 from proxylab.world import WorldSettings
 
 
@@ -175,3 +176,15 @@ def test_a_folder_is_told_from_what_was_put_in_its_place(tmp_path):
     os.utime(folder / "weights", ns=(1, 1))
     assert folder_stamp(folder) != first
     assert folder_stamp("") is folder_stamp(tmp_path / "none") is None
+
+
+def test_what_a_name_stands_for_is_a_folders_stamp_or_a_commit(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    assert source_identity(tmp_path / "model") == folder_stamp(tmp_path / "model")
+    commits = {"model:someone/large": "a" * 40}
+    monkeypatch.setattr(hub_revisions, "read_lock", lambda root=None: commits)
+    assert source_identity("someone/large") == "a" * 40
+    assert source_identity("someone/large", revision="b" * 40) == "b" * 40
+    assert source_identity("strong") is source_identity(None) is None
+    with pytest.raises(hub_revisions.HubRevisionError, match="no commit of this model"):
+        source_identity("someone/small")

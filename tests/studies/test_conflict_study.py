@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 from proxylab.conflict import prompt_conflict
+from proxylab.policies import load_policy
 from proxylab.profiles import ProfileError, load_profile
 from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.runs import MeasureConflict
+from proxylab.rewards.interface import CallableReward
+from proxylab.runs import Clean, MeasureConflict
+from proxylab.studies.cleaning import COMMITTEE, clean
 from proxylab.studies.conflict_detection import (
     bias_sweep,
     detection_table,
@@ -13,6 +16,8 @@ from proxylab.studies.conflict_detection import (
     sampling_sweep,
 )
 from proxylab.studies.conflict_report import conflict_tables
+from proxylab.studies.conflict_text import pair_table
+from proxylab.studies.reward_models import backbone
 from proxylab.studies.tasks import (
     HELD_OUT,
     POOL,
@@ -21,8 +26,8 @@ from proxylab.studies.tasks import (
     score_candidates,
     task_models,
 )
-from proxylab.studies.tasks.world import _read
-from proxylab.world import lexicon
+from proxylab.studies.tasks.world import WORLD_TASKS, _read, prompts_of_split
+from proxylab.world import build_world, lexicon
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +77,34 @@ def test_pool_and_held_out_prompts_are_drawn_apart_and_found_again(profile, safe
     pool, seconds = candidates(safety, profile, 0, POOL)
     assert len(pool.prompts) == 20
     assert len(held_out.prompts) == 18
-    assert pool.prompts[:18] != held_out.prompts
+    assert not set(pool.prompts) & set(held_out.prompts)
     assert seconds > 0
     again, same_seconds = candidates(safety, profile, 0, POOL)
     assert same_seconds == seconds  # read, not sampled again
     assert (again.responses == pool.responses).all()
     assert (again.policy_logprob == pool.policy_logprob).all()
+
+
+@pytest.mark.parametrize("name", WORLD_TASKS)
+def test_no_prompt_is_bought_and_held_out_or_counted_twice(name):
+    usual = load_profile("cpu")
+    world, task = build_world(usual.world_of(0)), WORLD_TASKS[name]
+    halves = {}
+    for split in (POOL, HELD_OUT):
+        rng = np.random.default_rng(0)
+        drawn = prompts_of_split(world, task, split, 300, rng, repeats=False)
+        halves[split] = {prompt.text for prompt in drawn}
+        assert len(halves[split]) == 300
+    assert not halves[POOL] & halves[HELD_OUT]
+    repeated = prompts_of_split(world, task, POOL, 2000, np.random.default_rng(1), repeats=True)
+    assert len({prompt.text for prompt in repeated}) < 2000
+    assert not {prompt.text for prompt in repeated} & halves[HELD_OUT]
+
+
+def test_a_world_with_too_few_prompts_says_so(profile):
+    world, task = build_world(load_profile("cpu").world_of(0)), WORLD_TASKS["helpfulness"]
+    with pytest.raises(ValueError, match="prompts of the task 'helpfulness' to draw 900 from"):
+        prompts_of_split(world, task, POOL, 900, np.random.default_rng(0), repeats=False)
 
 
 def test_candidates_carry_their_gold_reward(safety, held_out):
@@ -156,3 +183,14 @@ def test_every_number_of_the_study_is_the_profiles(key):
     assert getattr(load_profile("cpu").conflict, key) > 0
     with pytest.raises(ProfileError, match="no profile"):
         load_profile("cpuu")
+
+
+def test_a_reply_is_as_long_as_what_its_log_probability_is_of(profile, hh_folder):
+    cleaned = clean(Clean(data=str(hh_folder), annotators=COMMITTEE), profile)
+    policy, tokenizer = load_policy(backbone(profile, cleaned.data, 0))
+    proxy = CallableReward("length", lambda prompts, replies: np.array([*map(len, replies)], float))
+    size = profile.text_backbone.size.model_copy(update={"max_length": 3})
+    cut = profile.text_backbone.model_copy(update={"size": size})
+    short = profile.model_copy(update={"text_backbone": cut})
+    table = pair_table(policy, tokenizer, proxy, cleaned, short)
+    assert (table["length_difference"] == 0).all()  # every reply is cut at three tokens

@@ -44,6 +44,15 @@ def test_each_fault_has_a_loop_of_its_own_in_one_run(each, profile):
             assert_frame_equal(own.reset_index(drop=True), alone[name])
 
 
+@pytest.mark.parametrize(("refit", "trained"), [("warm", "200"), ("scratch", "584")])
+def test_the_cost_counts_the_pairs_that_a_refit_replays(refit, trained, profile):
+    few = profile.conflict.model_copy(update={"n_replay": 16})
+    small = profile.model_copy(update={"conflict": few})
+    setting = prepare(ShfCas(selectors=ONE, refit=refit), small)
+    # Two epochs over 12 and then 24 labels, and over two replies of 16 pairs, or of all 64.
+    assert f"about {trained} completions" in setting.cost()
+
+
 def test_a_fault_acts_where_it_should_and_nowhere_else(each, profile):
     _, tables = each
     rounds = tables["rounds"].set_index(["fault", "round"])

@@ -1,6 +1,7 @@
 """Tasks of real text: gold learns from its own pairs, regions make the gap, prompts are apart."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from proxylab.studies.shf_cas import run_selectors
 from proxylab.studies.shf_cas_setting import prepare
 from proxylab.studies.tasks import HELD_OUT, POOL, label_table, task_models
 from proxylab.studies.tasks.regions import Regions, coverage
-from proxylab.studies.tasks.text import _coverage
+from proxylab.studies.tasks.text import _coverage, _drawn
 from proxylab.studies.text_models import (
     gold_pairs,
     kept_for_gold,
@@ -115,6 +116,17 @@ def test_policy_and_proxy_are_taught_what_their_quadrants_say(profile, data, har
     assert known <= {"both", "proxy only"}
 
 
+def test_which_of_too_many_pairs_a_proxy_learns_from_depends_on_the_seed(harmless, data):
+    pairs = data.train.pairs.iloc[:12]
+    draws = [_drawn(pairs, 6, seed)["pair_id"].tolist() for seed in (0, 1, 0)]
+    assert draws[0] == draws[2] != draws[1]
+    for draw in draws:
+        assert len(draw) == 6
+        assert draw == [name for name in pairs["pair_id"] if name in draw]  # in their order
+    for n in (12, 13):
+        pd.testing.assert_frame_equal(_drawn(pairs, n, 0), pairs)
+
+
 def test_pool_and_held_out_prompts_are_test_prompts_and_share_none(harmless, data):
     pool, held_out = (harmless.draw(split, 100, 0) for split in (POOL, HELD_OUT))
     test = data.test.pairs
@@ -180,6 +192,19 @@ def test_gold_and_proxy_are_held_against_the_published_labels(harmless):
     both = (table["gold_right"] == table["proxy_right"]).astype(float)
     # Without ties two models prefer the same reply exactly where both are right or both wrong.
     np.testing.assert_array_equal(table["agree"], both)
+
+
+def test_where_a_model_has_no_score_nothing_is_said_of_agreement(harmless):
+    class Silent:
+        name = "silent"
+
+        def score(self, prompts, responses):
+            return np.where(np.arange(len(prompts)) % 2, 1.0, np.nan)
+
+    table = label_table(replace(harmless, gold=Silent()), 6, 0)
+    undefined = table["gold_right"].isna()
+    assert undefined.any()
+    np.testing.assert_array_equal(table["agree"].isna(), undefined)
 
 
 def test_a_task_of_the_world_is_not_one_of_text(profile, hh_folder):

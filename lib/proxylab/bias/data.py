@@ -5,8 +5,9 @@ uniform ones as in Coste et al. (arXiv 2310.02743), and ones that hit ambiguous 
 2512.00709). Spurious marks that go with "chosen": agreement (arXiv 2501.09620) and format (arXiv
 2409.11704). Left out: new replies; a bias of data drops, swaps or marks the pairs that there are.
 
-Columns that score a reply (`x_chosen` beside `x_rejected`) move with it when a pair is swapped, and
-stay as they are when it is marked: they then say what the reply was worth without the mark.
+Columns that speak of a reply (`x_chosen` beside `x_rejected`, `chosen_x` beside `rejected_x`) move
+with it when a pair is swapped, and stay as they are when it is marked: they then say what the reply
+was worth without the mark.
 """
 
 import re
@@ -171,10 +172,11 @@ class FormatMarks(DataBias):
 
 
 def swap_replies(pairs: pd.DataFrame, where: np.ndarray) -> pd.DataFrame:
-    """The pairs with chosen and rejected, and every `x_chosen` and `x_rejected`, exchanged.
+    """The pairs with chosen and rejected exchanged, and with them what is said of each.
 
-    Arguments: `where` `(n_pairs,)` bool.
-    Raises ValueError for an `x_chosen` or `x_rejected` that has no partner to be exchanged with.
+    That is every column `x_chosen` or `chosen_x`, as `gold_chosen` and `chosen_safe` are, and its
+    partner of the rejected reply. Arguments: `where` `(n_pairs,)` bool.
+    Raises ValueError for such a column that has no partner to be exchanged with.
     """
     partners = _partners(pairs)
     exchanged = {one: pairs[one].mask(where, pairs[other]) for one, other in partners.items()}
@@ -185,15 +187,26 @@ def _partners(pairs: pd.DataFrame) -> dict[str, str]:
     """Each column that speaks of one reply -> the column that says the same of the other."""
     partners = dict(zip(REPLIES, reversed(REPLIES), strict=True))
     for column in map(str, pairs.columns):
-        stem, _, reply = column.rpartition("_")
-        if stem and reply in REPLIES:
-            partners[column] = f"{stem}_{partners[reply]}"
-            if partners[column] not in pairs.columns:
-                raise ValueError(
-                    f"column {column!r} has no {partners[column]!r} to be swapped with: a swapped "
-                    "pair would carry the other reply's value; add it, or drop the column"
-                )
+        partner = _of_the_other(column)
+        if partner is None:
+            continue
+        if partner not in pairs.columns:
+            raise ValueError(
+                f"column {column!r} has no {partner!r} to be swapped with: a swapped "
+                "pair would carry the other reply's value; add it, or drop the column"
+            )
+        partners[column] = partner
     return partners
+
+
+def _of_the_other(column: str) -> str | None:
+    """The name with the other reply in it; None of a column that speaks of neither."""
+    for reply, other in zip(REPLIES, reversed(REPLIES), strict=True):
+        if column.endswith(f"_{reply}"):
+            return column.removesuffix(reply) + other
+        if column.startswith(f"{reply}_"):
+            return other + column.removeprefix(reply)
+    return None
 
 
 def _are_marks(marks: object) -> bool:

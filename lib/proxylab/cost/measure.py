@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from proxylab.cost.models import ModelSize, size_from_scratch
 from proxylab.cost.setting import SPECIAL_TOKENS
 from proxylab.cost.work import Work, generate, score, train
+from proxylab.machine.device import sampling_arithmetic
 from proxylab.policies import (
     LanguageModelSettings,
     TrainingSettings,
@@ -91,11 +92,14 @@ def _pieces(
 
 
 def _sampler(model: PreTrainedModel, ids: torch.Tensor, new: int) -> Callable[[], None]:
+    """Draws completions in the arithmetic in which runs draw them (policies.generation)."""
     prompts = ids[:, : ids.shape[1] - new]
+    end = model.config.vocab_size  # a token that is never drawn: none may end early
     size = {"n_samples": 1, "max_new_tokens": new, "temperature": 1.0}
 
-    def sample() -> None:  # an end token that is never drawn: none may end early
-        sample_tokens(model, prompts, torch.ones_like(prompts), end=model.config.vocab_size, **size)
+    def sample() -> None:
+        with sampling_arithmetic(model.device):
+            sample_tokens(model, prompts, torch.ones_like(prompts), end=end, **size)
 
     return sample
 

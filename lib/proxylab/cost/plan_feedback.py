@@ -66,16 +66,17 @@ def loops(
 
 
 def biased_proxies(profile: Profile, setting: Setting) -> Work:
-    """Training of proxies on biased pairs, a dose each: three kinds of bias are in the data."""
+    """Training of proxies on biased pairs: three kinds of bias at each dose, and one without."""
     scale = profile.conflict
-    n_texts = 3 * len(scale.share_doses) * PAIR * scale.n_bias_pairs
+    n_proxies = 1 + 3 * len(scale.share_doses)
+    n_texts = n_proxies * PAIR * scale.n_bias_pairs
     return ranked(
         "biased proxies", setting.reward, scale.bias_training, n_texts, setting.reward_length
     )
 
 
 def sweeps(profile: Profile, setting: Setting) -> list[Work]:
-    """Other numbers of samples and temperatures, each sampled anew."""
+    """Other numbers of samples, the first of the largest, and temperatures, each sampled anew."""
     scale = profile.conflict
-    counts = [*scale.sweep_n_samples, *[setting.n_samples] * len(scale.sweep_temperatures)]
+    counts = [max(scale.sweep_n_samples), *[setting.n_samples] * len(scale.sweep_temperatures)]
     return [work for n in counts for work in completions("sweep", scale.n_held_out, n, setting)]

@@ -2,7 +2,8 @@
 
 Derived from the estimate of its run, as if nothing that runs share were made yet, with a wide
 margin: a job that is killed at its limit costs more than one that ends early. A second attempt
-asks for more (Snakemake's `attempt`).
+asks for more (Snakemake's `attempt`), and none for more time than the cluster has to give. Left
+out: whether a GPU's memory is enough (`python -m proxylab cost` and the page on scale say that).
 """
 
 import math
@@ -30,16 +31,33 @@ MARGIN = 3.0
 START_MINUTES = 15  # imports, data, linear models, statistics
 UNKNOWN = {"mem_mb": 64_000, "runtime": 24 * 60, "gpu": 1}  # a model of which nothing is known
 PROCESS_MB = 3000  # libraries, data frames: the largest run of the cpu profile held 1.7 GB
+TIMING = ("benchmark", "measure_cost")  # time the machine that the other runs of a profile get
 
 
 def job_resources(
-    notebook: str, values: Mapping[str, Any], profile: Profile, *, attempt: int = 1
+    notebook: str,
+    values: Mapping[str, Any],
+    profile: Profile,
+    *,
+    attempt: int = 1,
+    max_minutes: int | None = None,
 ) -> dict[str, int]:
-    """mem_mb, runtime (minutes) and gpu (0 or 1) of one planned run."""
+    """mem_mb, runtime (minutes, at most `max_minutes`) and gpu (0 or 1) of one planned run."""
+    asked = _asked(notebook, values, profile, attempt)
+    if notebook in TIMING:
+        asked["gpu"] = int(_wants_gpu(profile))
+    if max_minutes is not None:
+        asked["runtime"] = min(asked["runtime"], max_minutes)
+    return asked
+
+
+def _asked(
+    notebook: str, values: Mapping[str, Any], profile: Profile, attempt: int
+) -> dict[str, int]:
     try:
         works = work_of(notebook, values, profile)
     except UnknownModel:
-        return UNKNOWN
+        return dict(UNKNOWN)
     seconds = sum(ONE_CORE.seconds(work) for work in works)
     on_gpu = seconds > GPU_FROM
     if on_gpu:
@@ -50,6 +68,12 @@ def job_resources(
         "runtime": math.ceil(attempt * (START_MINUTES + MARGIN * seconds / 60)),
         "gpu": int(on_gpu),
     }
+
+
+def _wants_gpu(profile: Profile) -> bool:
+    """Whether any run of the profile asks for a GPU, with real data or without."""
+    runs = profile.planned_runs(with_data=True)
+    return any(_asked(notebook, values, profile, 1)["gpu"] for notebook, values in runs)
 
 
 def _host_bytes(works: list[Work], on_gpu: bool) -> float:

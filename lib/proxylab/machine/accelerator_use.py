@@ -3,7 +3,8 @@
 `nvidia-smi` is started once and prints the share of its last sampling period in which any kernel
 ran; a thread adds the shares up. A share of 1 says that something ran all the time, not that all of
 the device was used. Where there is no such device or program, nothing is started and the share is
-NaN. Left out: other makers' devices, and the work of single processes on a shared one.
+NaN; so too for a job that is told to use none. Left out: other makers' devices, and the work of
+single processes on a shared one.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from typing import Any
 
 PERIOD_MS = 500
 PROGRAM = "nvidia-smi"
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass
@@ -44,7 +46,7 @@ class AcceleratorWatch:
 
     def start(self) -> "AcceleratorWatch":
         """Begin to read, where there is something to read."""
-        if shutil.which(PROGRAM) is None:
+        if shutil.which(PROGRAM) is None or _may_use_none():
             return self
         command = [PROGRAM, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
         command += [f"--loop-ms={PERIOD_MS}", *_chosen_devices()]
@@ -82,7 +84,12 @@ def watch_accelerator() -> Iterator[AcceleratorWatch]:
         watch.stop()
 
 
+def _may_use_none() -> bool:
+    """Whether the variable is there and names no device; what others do is not this job's work."""
+    return os.environ.get(VISIBLE) == ""
+
+
 def _chosen_devices() -> list[str]:
     """Only the devices that this process may use; all of them where nothing is said."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    return [f"--id={visible}"] if visible else []
+    visible = os.environ.get(VISIBLE)
+    return [] if visible is None else [f"--id={visible}"]

@@ -27,7 +27,9 @@ def visible_devices(n: int) -> list[str]:
     Raises ValueError where the variable names fewer.
     """
     named = os.environ.get(VISIBLE)
-    devices = [str(i) for i in range(n)] if named is None else named.split(",")
+    # Set and empty it names none; split alone would make that one without a name.
+    devices = range(n) if named is None else filter(None, named.split(","))
+    devices = [str(device) for device in devices]
     if len(devices) < n:
         raise ValueError(f"{n} GPUs are to be handed out, but {VISIBLE}={named!r} names fewer")
     return devices[:n]

@@ -67,6 +67,7 @@ def pair_trainer(
     """The trainer of `model` on tokenised pairs, `scratch` being a folder that it may write to.
 
     Several processes share each batch. Raises ValueError where it cannot be shared out evenly.
+    `device`: where a single process trains; of several, each has the GPU of its number.
     """
     trainer = PairTrainer(
         model=model,
@@ -81,7 +82,8 @@ def pair_trainer(
 
 
 def _arguments(settings: RewardTraining, device: str, scratch: str) -> RewardConfig:
-    on_cpu = usable_device(device) == "cpu"
+    named = torch.device(usable_device(device))
+    on_cpu = named.type == "cpu"
     share, micro = _share(settings)
     arguments = _quiet_config(
         output_dir=scratch,
@@ -107,17 +109,31 @@ def _arguments(settings: RewardTraining, device: str, scratch: str) -> RewardCon
     )
     # Seeing several GPUs, one process would spread each batch over all of them.
     arguments._n_gpu = min(1, arguments.n_gpu)
+    if named.type == "cuda" and named.index is not None and n_processes() == 1:
+        _train_on(named, arguments)
     return arguments
+
+
+def _train_on(gpu: torch.device, arguments: RewardConfig) -> None:
+    """Train on this GPU: transformers 5.23 has a single process move its model to the first."""
+    torch.cuda.set_device(gpu)  # accelerate sends batches to the current one
+    arguments.__dict__["_setup_devices"] = gpu  # a cached property, which `device` reads
 
 
 def _share(settings: RewardTraining) -> tuple[int, int]:
     """Pairs of a step in each process, and those of one forward pass among them."""
-    share, left = divmod(settings.batch_size, n_processes())
+    n = n_processes()
+    share, left = divmod(settings.batch_size, n)
+    if not share:
+        raise ValueError(
+            f"batch_size={settings.batch_size} leaves some of the {n} processes without a pair: it "
+            f"must be {n} or a multiple of it"
+        )
     micro = min(settings.micro_batch_size or share, share)
     if left or share % micro:
         raise ValueError(
-            f"batch_size={settings.batch_size} must be a multiple of the {n_processes()} processes"
-            f" times micro_batch_size={micro}"
+            f"batch_size={settings.batch_size} must be a multiple of the {n} processes times "
+            f"micro_batch_size={micro}"
         )
     return share, micro
 

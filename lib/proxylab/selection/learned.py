@@ -28,12 +28,13 @@ from proxylab.selection.selector import Selector
 def proxy_wrong(pool: Pool) -> np.ndarray:
     """1 where the proxy orders a prompt's labels no better than chance, 0 where better.
 
-    Kendall's tau-b of proxy reward and labels, over the labelled completions, at most 0: shape
-    `(n_prompts,)`, NaN where it is undefined (fewer than two labels, or all equal in either).
+    Kendall's tau-b of labels and of the proxy's reward from before it had learnt from them, over
+    the labelled completions, at most 0: shape `(n_prompts,)`, NaN where it is undefined (fewer
+    than two labels, or all equal in either).
     """
     if pool.labels is None:
         return np.full(pool.shape[0], np.nan)
-    tau = kendall_table(pool.proxy_reward, pool.labels)["tau_b"].to_numpy()
+    tau = kendall_table(pool.as_labelled.proxy_reward, pool.labels)["tau_b"].to_numpy()
     return np.where(np.isnan(tau), np.nan, tau <= 0)
 
 
@@ -67,16 +68,17 @@ def by_region(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
 def by_regression(pool: Pool, budget: int, rng: np.random.Generator) -> np.ndarray:
     """Prompts by the probability that the proxy is wrong, from a logistic regression on labels.
 
-    The features are those of `features`, standardised. Until the labels hold both outcomes there
-    is nothing to fit, and the regions take turns by conflict.
+    The features are those of `features`, standardised; of a labelled prompt as they were when the
+    labels were bought. Until these hold both outcomes there is nothing to fit, and the regions
+    take turns by conflict.
     """
-    wrong = proxy_wrong(pool)
-    known = ~np.isnan(wrong) & ~np.isnan(pool.conflict)
+    wrong, then = proxy_wrong(pool), pool.as_labelled
+    known = ~np.isnan(wrong) & ~np.isnan(then.conflict)
     if len(set(wrong[known])) < 2:
         order = evenly_over_regions(pool, rng)
     else:
-        x = features(pool)
-        probability = _model().fit(x[known], wrong[known]).predict_proba(x)[:, 1]
+        model = _model().fit(features(then)[known], wrong[known])
+        probability = model.predict_proba(features(pool))[:, 1]
         order = ranked(np.where(np.isnan(pool.conflict), np.nan, probability), rng=rng)
     return whole_prompts(order, pool, budget, extreme_rank(pool, rng))
 

@@ -13,7 +13,14 @@ import numpy as np
 from proxylab.conflict import kendall_tau_distance, normalised_logprob, pacs, prompt_conflict
 from proxylab.conflict.arrays import as_samples
 
-GRIDS = ("policy_logprob", "n_tokens", "responses", "labels", "gold_reward")
+GRIDS = (
+    "policy_logprob",
+    "n_tokens",
+    "responses",
+    "labels",
+    "reward_when_labelled",
+    "gold_reward",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,8 +31,10 @@ class Pool:
     tokens) `(n_prompts, n_samples)`, NaN = padding. Optional: `n_tokens` and `responses` of the
     same shape; `region` `(n_prompts,)`, a label known before any is bought, such as a topic;
     `ensemble_reward` `(n_members, n_prompts, n_samples)`, at least two; `labels`, the annotator's
-    reward, NaN = not yet labelled; `gold_reward`, shown to selectors that declare it (the oracle)
-    and to no other; `logprob_kind`, the normalisation of `policy_logprob` that conflict uses.
+    reward, NaN = not yet labelled; `reward_when_labelled`, the proxy's rewards from before it had
+    learnt from a prompt's labels, `proxy_reward` unless given; `gold_reward`, shown to selectors
+    that declare it (the oracle) and to no other; `logprob_kind`, the normalisation of
+    `policy_logprob` that conflict uses.
     Numbers may be numpy arrays or torch tensors; they are copied and made read-only.
     Raises ValueError for a shape that does not fit, an infinite value, a label where there is no
     completion, an unknown `logprob_kind`, or one that lacks its `n_tokens`.
@@ -38,6 +47,7 @@ class Pool:
     region: np.ndarray | None = None
     ensemble_reward: np.ndarray | None = None
     labels: np.ndarray | None = None
+    reward_when_labelled: np.ndarray | None = None
     gold_reward: np.ndarray | None = None
     logprob_kind: str = "sum"
 
@@ -94,6 +104,13 @@ class Pool:
     def tau_distance(self) -> np.ndarray:
         """Kendall-Tau distance of proxy and policy `(n_prompts,)`, NaN under two completions."""
         return kendall_tau_distance(self.proxy_reward, self.policy_score)
+
+    @cached_property
+    def as_labelled(self) -> "Pool":
+        """The pool with the rewards that the proxy gave before it had learnt from the labels."""
+        if self.reward_when_labelled is None:
+            return self
+        return replace(self, proxy_reward=self.reward_when_labelled, reward_when_labelled=None)
 
     @cached_property
     def without_gold(self) -> "Pool":

@@ -4,6 +4,8 @@ Targeting Misalignment (arXiv 2512.09212) samples them once, before any label is
 how a reward model comes about, which changes from round to round.
 """
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -64,6 +66,15 @@ class Candidates:
     def defined(self) -> np.ndarray:
         """Bool `(n_prompts, n_samples)`: a completion, not padding."""
         return ~np.isnan(self.policy_logprob)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of prompts, completions, their log-probabilities and gold rewards."""
+        texts = json.dumps([list(self.prompts), self.responses.tolist()])
+        digest = hashlib.sha256(texts.encode())
+        for numbers in (self.policy_logprob, self.n_tokens, self.gold_reward):
+            digest.update(b"" if numbers is None else np.asarray(numbers, float).tobytes())
+        return digest.hexdigest()
 
     def scored_by(self, model: SequenceClassifierReward) -> np.ndarray:
         """Rewards `(n_prompts, n_samples)` of a model whose weights stay as they are; read-only.

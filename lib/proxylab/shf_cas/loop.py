@@ -40,7 +40,8 @@ class Round:
 
     index: 0 before any label. n_labels: completions with a label. n_comparisons: that these make.
     chosen: completions that the annotator was asked for so far, answered or not; they are what
-    the budget counts. labels: NaN = none. reward_model and its rewards of the pool, pool_reward.
+    the budget counts. labels: NaN = none. reward_model and its rewards of the pool, pool_reward;
+    reward_when_labelled: those from before a refit had learnt from the prompt's labels.
     trained_on: the groups of the refit (index 0: pairs of the proxy's own data). seconds: by stage
     of this round, 0 for what it did not do.
     """
@@ -52,6 +53,7 @@ class Round:
     labels: np.ndarray
     reward_model: SequenceClassifierReward
     pool_reward: np.ndarray
+    reward_when_labelled: np.ndarray
     trained_on: list[RankedGroup] = field(repr=False)
     seconds: dict[str, float]
 
@@ -80,6 +82,9 @@ class _Loop:
             region=self.pool.region,
             ensemble_reward=self.ensemble_reward,
             labels=before.labels,
+            reward_when_labelled=selection_reward(
+                before.reward_when_labelled, self.settings.faults
+            ),
             gold_reward=self.pool.gold_reward,
             logprob_kind=self.settings.logprob_kind,
         )
@@ -160,6 +165,7 @@ def _first_round(loop: _Loop) -> Round:
         labels=np.full(loop.pool.shape, np.nan),
         reward_model=loop.proxy,
         pool_reward=reward,
+        reward_when_labelled=reward,
         trained_on=loop.replay,
         seconds=seconds,
     )
@@ -188,6 +194,10 @@ def _next_round(loop: _Loop, before: Round, budget: int) -> Round:
         labels=labels,
         reward_model=model,
         pool_reward=reward,
+        # What has learnt from a prompt's labels says nothing of whether the proxy was wrong there.
+        reward_when_labelled=np.where(
+            chosen.any(axis=1, keepdims=True), before.reward_when_labelled, reward
+        ),
         trained_on=trained_on,
         seconds=seconds,
     )

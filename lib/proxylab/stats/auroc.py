@@ -67,7 +67,9 @@ def auroc_over_seeds(
         [_redrawn(scores[seed], positives[seed], rng, n_resamples) for seed in usable]
     )
     seeds = rng.integers(0, len(usable), (n_resamples, len(usable)))
-    taken = redrawn[seeds, np.arange(n_resamples)[:, None]]
+    # A seed that is drawn twice brings other redraws of its units each time.
+    redraws = np.stack([rng.permutation(n_resamples) for _ in usable], axis=1)
+    taken = redrawn[seeds, redraws]
     with np.errstate(invalid="ignore"):
         counts = (~np.isnan(taken)).sum(axis=1)
         draws = np.where(counts > 0, np.nansum(taken, axis=1) / np.maximum(counts, 1), math.nan)

@@ -55,8 +55,10 @@ def pair_table(policy, tokenizer, proxy: RewardModel, cleaned: Cleaned, profile:
     prompts = pairs["prompt"].tolist()
     sides = {side: pairs[side].tolist() for side in ("chosen", "rejected")}
     reward = _difference(sides, lambda texts: proxy.score(prompts, texts))
-    lengths = {side: _lengths(tokenizer, prompts, texts) for side, texts in sides.items()}
     max_length = profile.text_backbone.size.max_length
+    lengths = {
+        side: _lengths(tokenizer, prompts, texts, max_length) for side, texts in sides.items()
+    }
     logprob = {
         side: response_logprobs(policy, tokenizer, prompts, texts, max_length=max_length)
         for side, texts in sides.items()
@@ -84,10 +86,9 @@ def _difference(sides: Mapping[str, list[str]], score) -> np.ndarray:
     return score(sides["chosen"]) - score(sides["rejected"])
 
 
-def _lengths(tokenizer, prompts: list[str], responses: list[str]) -> np.ndarray:
-    """Response tokens as the policy counts them, end token included."""
-    limit = tokenizer.model_max_length
-    dialogues = encode_dialogues(tokenizer, prompts, responses, max_length=limit)
+def _lengths(tokenizer, prompts: list[str], responses: list[str], max_length: int) -> np.ndarray:
+    """Response tokens that have a log-probability, end token included."""
+    dialogues = encode_dialogues(tokenizer, prompts, responses, max_length=max_length)
     return np.array([len(response) for _, response in dialogues], float)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from proxylab.accuracy import accuracy_table, score_pairs
 from proxylab.artifacts import cached_artifact
-from proxylab.hub_revisions import revision_to_load
+from proxylab.hub_revisions import revision_to_load, source_identity
 from proxylab.policies import (
     bpe_tokenizer,
     load_policy,
@@ -90,9 +90,12 @@ def backbone(profile: Profile, data: StudyData, seed: int) -> Path:
     """The language model that a reward model starts from: the world's, or one for real text."""
     if data.world is not None:
         return base_model(profile, seed)
+    settings = profile.text_backbone
+    content = source_identity(settings.base, revision=settings.revision)
+    made_from = {"backbone": settings, "train": data.train.fingerprint, "seed": seed}
     return cached_artifact(
         "text-base",
-        {"backbone": profile.text_backbone, "train": data.train.fingerprint, "seed": seed},
+        made_from | {"content": content},
         lambda folder: _pretrain_on_text(profile, data, seed, folder),
         code=(*POLICY_CODE, "preferences", "studies/reward_models"),
     )

@@ -21,6 +21,7 @@ __all__ = ["LOOP_CODE", "TABLES", "prepare", "run_selectors"]
 
 TABLES = ("rounds", "held_out", "selected")
 LOOP_CODE = (
+    "bias",
     "shf_cas",
     "selection",
     "conflict",
@@ -82,6 +83,7 @@ def _loop_artifact(setting: Setting, selector: str) -> Path:
     made_from = {"run": run, "loop": setting.loop(selector), "scale": setting.profile.conflict}
     made_from |= {"policy": models.policy.name, "proxy": models.proxy.parent.name}
     made_from |= {"gold": models.gold_identity, "sampling": asdict(models.sampling)}
+    made_from |= {"pool": setting.pool.fingerprint, "held_out": setting.held_out.fingerprint}
     if votes.is_file():
         made_from["votes"] = hashlib.sha256(votes.read_bytes()).hexdigest()
 

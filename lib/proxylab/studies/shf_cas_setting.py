@@ -99,7 +99,10 @@ class Setting:
         arms, epochs = self.arms, self.profile.conflict.refinement.epochs
         loop = arms[0].loop(self.selectors[0])
         labels = [round(loop.budget * (r + 1) / loop.rounds) for r in range(loop.rounds)]
-        trained = sum(epochs * (n + 2 * loop.n_replay) for n in labels)
+        # A model from scratch sees all original pairs again, a warm one some.
+        scratch = loop.refit == "scratch"
+        replayed = len(self.models.original_pairs) if scratch else loop.n_replay
+        trained = sum(epochs * (n + 2 * replayed) for n in labels)
         return (
             f"{len(arms) * len(self.selectors)} loops of {loop.rounds} refits; {loop.budget:,} "
             f"labels and about {trained:,} completions trained on in each"

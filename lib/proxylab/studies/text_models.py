@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from proxylab.artifacts import cached_artifact, folder_stamp
-from proxylab.hub_revisions import revision_to_load
+from proxylab.artifacts import cached_artifact
+from proxylab.hub_revisions import revision_to_load, source_identity
 from proxylab.policies import load_policy, save_policy, train_language_model
 from proxylab.preferences import Preferences, fingerprint
 from proxylab.preferences.facts import first_questions
@@ -115,8 +115,8 @@ def text_gold(profile: Profile, data: StudyData, task: str | None = None) -> Gol
             orientation=settings.orientation,
             name=GOLD,
         )
-        stamp = folder_stamp(settings.model) or settings.revision
-        return Gold(model, f"{settings.model}@{stamp}*{settings.orientation}")
+        content = source_identity(settings.model, revision=settings.revision)
+        return Gold(model, f"{settings.model}@{content}*{settings.orientation}")
     own = profile.model_copy(update={"text_backbone": settings.backbone})
     folder = ranked_reward_model(
         backbone(own, data, 0),

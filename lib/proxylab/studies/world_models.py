@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from proxylab.artifacts import cached_artifact
+from proxylab.hub_revisions import source_identity
 from proxylab.policies import (
     load_policy,
     new_language_model,
@@ -89,9 +90,10 @@ def world_models(profile: Profile, seed: int) -> WorldModels:
 def base_model(profile: Profile, seed: int) -> Path:
     """The folder of the world's base model: it speaks the language and knows no facts."""
     settings = profile.world_backbone
+    content = source_identity(settings.base, revision=settings.revision)
     return cached_artifact(
         "world-base",
-        {"world": profile.world_of(seed), "backbone": settings},
+        {"world": profile.world_of(seed), "backbone": settings, "content": content},
         lambda folder: _pretrain(profile, seed, folder),
         code=CODE,
     )

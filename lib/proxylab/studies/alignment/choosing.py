@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from proxylab.artifacts import cached_artifact, folder_stamp
+from proxylab.artifacts import cached_artifact
 from proxylab.bias import BiasedReward
 from proxylab.evaluate import best_of_n_curve, best_of_n_kl, best_of_n_kl_bound
+from proxylab.hub_revisions import source_identity
 from proxylab.policies.reweighting import beta_for_kl, kl_from_reference, optimal_weights
 from proxylab.profiles import AlignmentSettings
 from proxylab.rewards.interface import RewardModel
@@ -97,7 +98,7 @@ def candidate_rewards(proxy: str, bias: str, setting: Setting, size: str = STAND
 
     model = proxy_named(proxy, bias, setting)
     starts = [setting.start_folder(name).name for name in (size, STANDARD)]
-    made_from = {"proxy": [proxy, folder_stamp(proxy)], "start": starts, **setting.identity()}
+    made_from = {"proxy": [proxy, source_identity(proxy)], "start": starts, **setting.identity()}
     folder = cached_artifact("choice-rewards", made_from, make, code=CODE)
     reward = pd.read_parquet(folder / SAMPLE_FILE)["reward"].to_numpy().reshape(responses.shape)
     if not isinstance(model, BiasedReward):

@@ -17,10 +17,10 @@ from proxylab.runs import Align
 from proxylab.studies.cleaning import Cleaned
 from proxylab.studies.data import WORLD
 from proxylab.studies.tasks import HELD_OUT, POOL, TEXT_TASKS, WORLD_TASKS, task_models
-from proxylab.studies.tasks.world import Task
+from proxylab.studies.tasks.world import prompts_of_split
 from proxylab.studies.text_models import without_gold
 from proxylab.world import World
-from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts
+from proxylab.world.demonstrations import ALL_TOPICS
 
 MIXED = "mixed"  # the prompts of the preference data, all tranches
 TRUTH = ("topic", "quadrant", "kind")
@@ -52,8 +52,11 @@ def prompts_of(
         train, test = (of_pairs(cleaned, split) for split in ("train", "test"))
     elif cleaned.data.world is not None:
         train, test = (
-            _of_world(cleaned.data.world, WORLD_TASKS[settings.task], n, [settings.seed, stream])
-            for n, stream in ((scale.n_train_prompts, 50), (2 * scale.n_test_prompts, 51))
+            _of_world(cleaned.data.world, settings, split, n, stream)
+            for split, n, stream in (
+                (POOL, scale.n_train_prompts, 50),
+                (HELD_OUT, 2 * scale.n_test_prompts, 51),
+            )
         )
     else:
         train, test = _of_text(cleaned, settings, profile)
@@ -99,8 +102,10 @@ def of_pairs(cleaned: Cleaned, split: str) -> pd.DataFrame:
     return pairs[["prompt", "subset", "chosen"]].assign(category=category, **truth)
 
 
-def _of_world(world: World, task: Task, n: int, seed: list[int]) -> pd.DataFrame:
-    prompts = draw_prompts(world, n, task.topics, np.random.default_rng(seed), kinds=task.kinds)
+def _of_world(world: World, settings: Align, split: str, n: int, stream: int) -> pd.DataFrame:
+    """Prompts of the half that feedback may be bought on, or of the other; some more than once."""
+    task, rng = WORLD_TASKS[settings.task], np.random.default_rng([settings.seed, stream])
+    prompts = prompts_of_split(world, task, split, n, rng, repeats=True)
     rows = [(p.text, task.name, p.topic, p.quadrant, p.kind) for p in prompts]
     return pd.DataFrame(rows, columns=["prompt", "subset", *TRUTH])
 

@@ -180,7 +180,7 @@ def _refined(name: str, setting: Setting) -> Path:
         save_reward_model(model.model, model.tokenizer, model.card, folder / MODEL)
 
     made_from = {"loop": shared.loop(selector), "task": chosen.task}
-    made_from |= {"gold": shared.models.gold_identity}
+    made_from |= {"gold": shared.models.gold_identity, "pool": shared.pool.fingerprint}
     made_from |= {"policy": shared.models.policy.name, "proxy": shared.models.proxy.parent.name}
     made_from |= {"sampling": asdict(shared.models.sampling), "scale": setting.profile.conflict}
     return cached_artifact("refined-proxy", made_from, make, code=LOOP_CODE) / MODEL

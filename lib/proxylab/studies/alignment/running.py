@@ -13,7 +13,8 @@ import pandas as pd
 from proxylab.alignment import align
 from proxylab.alignment.interface import Aligned, History
 from proxylab.alignment.monitor import Monitor
-from proxylab.artifacts import cached_artifact, folder_stamp
+from proxylab.artifacts import cached_artifact
+from proxylab.hub_revisions import source_identity
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import CHOOSING, Arm, planned_arms
 from proxylab.studies.alignment.choosing import choice_table
@@ -106,7 +107,7 @@ def _identity(arm: Arm, setting: Setting) -> dict:
         "arm": {"algorithm": arm.algorithm, **arm.columns()},
         "own": None if own is None else own.model_dump(mode="json"),
         "start": setting.start_folder(arm.size).name,
-        "proxy": folder_stamp(arm.proxy),
+        "proxy": source_identity(arm.proxy),
     }
 
 

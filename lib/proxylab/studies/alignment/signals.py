@@ -41,17 +41,18 @@ def unlabelled_pairs(setting: Setting) -> pd.DataFrame:
 
     In the world they are drawn anew, by the writers of the training pairs: a reward model has
     memorised the labels of the very pairs that it was trained on, and would order those far better
-    than its accuracy says. On real text there are only the training pairs, and that is so.
+    than its accuracy says. On real text there are only the training pairs, and that is so: which
+    of them is drawn by the run's seed, as those of the arms it is compared with are.
     """
-    n = setting.profile.alignment.n_proxy_labelled
+    n, stream = setting.profile.alignment.n_proxy_labelled, [setting.settings.seed, SWEEP_STREAM]
     if setting.world is None:
-        return _sample(with_replies(setting.pairs("train", cleaned=False)), n, [0, SWEEP_STREAM])
+        return _sample(with_replies(setting.pairs("train", cleaned=False)), n, stream)
     code = code_fingerprint("studies/alignment/signals")
     wanted = {"world": setting.world.settings, "n": n, "seed": setting.settings.seed, "code": code}
 
     def draw() -> pd.DataFrame:
         sized = setting.world.settings.model_copy(update={"n_train_pairs": max(40, n)})
-        rng = np.random.default_rng([setting.settings.seed, SWEEP_STREAM])
+        rng = np.random.default_rng(stream)
         drawn = draw_preferences(replace(setting.world, settings=sized), "train", rng)
         return drawn.pairs.assign(topic=drawn.truth["topic"])
 

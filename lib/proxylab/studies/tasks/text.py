@@ -56,7 +56,7 @@ def text_task(profile: Profile, name: str, seed: int, *, data: str) -> TextTask:
     coverage = _coverage(everything, profile, name, seed)
     base = backbone(profile, everything, seed)
     settings, gold = profile.text_reward_model, text_gold(profile, everything, name)
-    proxy_pairs = coverage.proxy_pairs.iloc[: settings.n_proxy_pairs]
+    proxy_pairs = _drawn(coverage.proxy_pairs, settings.n_proxy_pairs, seed)
     proxy = ranked_reward_model(
         base,
         proxy_pairs,
@@ -80,6 +80,12 @@ def text_task(profile: Profile, name: str, seed: int, *, data: str) -> TextTask:
     )
 
 
+def _drawn(pairs: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
+    """`n` of the pairs in their order, other ones for another seed; all if there are no more."""
+    rows = np.random.default_rng([seed, 69]).permutation(len(pairs))[:n]
+    return pairs.iloc[np.sort(rows)].reset_index(drop=True)
+
+
 def _coverage(everything: StudyData, profile: Profile, name: str, seed: int) -> Coverage:
     rest = without_gold(everything, profile)
     if not names_topics(rest.train.pairs):
@@ -96,7 +102,8 @@ def label_table(task: TextTask, n: int, seed: int) -> pd.DataFrame:
     """Gold and proxy against the published labels: one row a test pair of the task, at most `n`.
 
     Columns: subset, region, quadrant; gold_right and proxy_right (1 where the chosen reply scores
-    higher, a tie is wrong, NaN without a score); agree (gold and proxy prefer the same reply).
+    higher, a tie is wrong, NaN without a score); agree (1 where gold and proxy prefer the same
+    reply, NaN where either has no score).
     """
     rows = np.random.default_rng([seed, 64]).permutation(len(task.coverage.test))[:n]
     pairs = task.coverage.test.iloc[np.sort(rows)].reset_index(drop=True)
@@ -105,8 +112,9 @@ def label_table(task: TextTask, n: int, seed: int) -> pd.DataFrame:
     table = pairs[["subset", "region", "quadrant"]].copy()
     for name, margin in margins.items():
         table[f"{name}_right"] = np.where(np.isnan(margin), np.nan, margin > 0)
-    table["agree"] = np.sign(margins["gold"]) == np.sign(margins["proxy"])
-    return table.assign(agree=table["agree"].astype(float))
+    signs = np.sign([margins["gold"], margins["proxy"]])
+    table["agree"] = np.where(np.isnan(signs).any(axis=0), np.nan, signs[0] == signs[1])
+    return table
 
 
 def _margin(model: RewardModel, pairs: pd.DataFrame) -> np.ndarray:

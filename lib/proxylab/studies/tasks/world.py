@@ -12,11 +12,14 @@ import pandas as pd
 
 from proxylab.profiles import Profile
 from proxylab.studies.tasks.interface import POOL, PROMPT_COLUMNS, Sampling, TaskModels
+from proxylab.studies.text_models import unit_hash
 from proxylab.studies.world_models import clean_pairs, drawn_once, trained_proxy, world_models
 from proxylab.world import GoldReward, World, build_world, lexicon, misinformed
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts, proxy_preferences
 from proxylab.world.prompts import Prompt, read_prompt
 
+POOL_SHARE = 0.5  # of all prompts: those that labels may be bought on
+MOST_TRIES = 300
 COVERAGE_GAP, MISINFORMED = "coverage gap", "misinformed labellers"
 # How a reply of the world refuses or evades, for the bias that rewards it.
 WORLD_REFUSALS = ("will not help", "do not understand")
@@ -60,11 +63,43 @@ class WorldTask(TaskModels):
         return WORLD_TASKS[self.name]
 
     def draw(self, split: str, n: int, seed: int) -> pd.DataFrame:
-        """Prompts of the world, pool and held-out ones from streams of their own."""
+        """Different prompts of the world in the order drawn, none of the pool held out."""
         rng = np.random.default_rng([seed, 40 if split == POOL else 41])
-        prompts = draw_prompts(self.world, n, self.task.topics, rng, kinds=self.task.kinds)
+        prompts = prompts_of_split(self.world, self.task, split, n, rng, repeats=False)
         rows = [(prompt.text, prompt.topic, prompt.quadrant) for prompt in prompts]
         return pd.DataFrame(rows, columns=list(PROMPT_COLUMNS))
+
+
+def prompts_of_split(
+    world: World,
+    task: Task,
+    split: str,
+    n: int,
+    rng: np.random.Generator,
+    *,
+    repeats: bool,
+) -> list[Prompt]:
+    """`n` prompts of a task, of those that labels may be bought on or of those held out.
+
+    The world asks few enough things for two draws to meet; a hash of the text says which half of
+    them each is in, so that nothing is both. Arguments: `repeats` allow a prompt more than once.
+    Raises ValueError where the half holds fewer different ones.
+    """
+    found: list[Prompt] = []
+    seen: set[str] = set()
+    for _ in range(MOST_TRIES):
+        drawn = draw_prompts(world, n, task.topics, rng, kinds=task.kinds)
+        in_pool = unit_hash(pd.Series([prompt.text for prompt in drawn]), POOL) < POOL_SHARE
+        for prompt, pooled in zip(drawn, in_pool, strict=True):
+            if pooled == (split == POOL) and (repeats or prompt.text not in seen):
+                seen.add(prompt.text)
+                found.append(prompt)
+        if len(found) >= n:
+            return found[:n]
+    raise ValueError(
+        f"the world has only {len(seen)} prompts of the task {task.name!r} to draw {n} from: "
+        "lower n_pool and n_held_out, or raise n_subjects"
+    )
 
 
 def world_task(profile: Profile, name: str, seed: int) -> WorldTask:

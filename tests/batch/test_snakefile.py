@@ -1,0 +1,49 @@
+"""What the batch plans, and what it says before it starts; every job is a stand-in.
+
+The tests use one project one after the other: Snakemake takes seconds to start.
+"""
+
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.slow
+PAGES = ["labels", "theory", "words"]
+RUNS = ["simulate_conflict", "verify_optimisers"]
+# What `make` gives to Snakemake where RERUN=missing.
+MISSING = ("--rerun-triggers", "software-env", "--forcerun", "page", "--config", "rerun=missing")
+
+
+def said(done):
+    return [line for line in done.stderr.splitlines() if line.startswith("proxylab:")]
+
+
+def test_the_first_start_makes_all_and_says_what_is_left_out_once(batch):
+    assert said(batch.run()) == [
+        "proxylab: 2 planned run(s) need real data and are left out: PROXYLAB_DATA names no folder"
+    ]
+    assert batch.made() == sorted(PAGES + RUNS)
+
+
+def test_a_run_of_ones_own_redoes_the_pages_that_read_its_notebook(batch):
+    own = [batch.record("tiny", "clean"), batch.record("other", "simulate_conflict")]
+    assert batch.planned() == {"labels"}
+    for folder in own:
+        shutil.rmtree(folder)
+    assert batch.planned() == set()  # what is gone again is no missing input
+
+
+def test_a_change_of_the_library_makes_recorded_runs_again_and_says_so_first(batch):
+    (batch.folder / "lib" / "proxylab" / "bias" / "one_of_mine.py").write_text("# a new bias\n")
+    assert batch.planned(*MISSING) == set(PAGES)
+    (_, line) = said(batch.run())
+    assert line.startswith("proxylab: 2 recorded run(s) are made again, 4 minutes by what they")
+    assert batch.made() == sorted(PAGES + RUNS)
+
+
+def test_only_what_is_missing_is_made_whatever_has_changed(batch):
+    profile = batch.folder / "profiles" / "tiny.yaml"
+    more = "  - notebook: clean\n    parameters: {data: [world]}\n"
+    profile.write_text(profile.read_text() + more)
+    assert batch.planned(*MISSING) == {"clean", *PAGES}
+    assert batch.planned() == {"clean", "labels", "theory", *RUNS}
