@@ -12,7 +12,19 @@ VENV ?= .venv
 DATA ?=
 PYTHON_IN_VENV := $(VENV)/bin/python
 STAMP := $(VENV)/.setup-done
+GPUS ?= $(shell scripts/count_gpus.sh)
+RERUN ?= changed
 SNAKEMAKE = $(VENV)/bin/snakemake --cores $(CORES) --nolock --rerun-incomplete
+# Unless it is told how many GPUs there are, Snakemake starts jobs that ask for one on every core.
+# Where there is none it is told nothing, and these jobs run on the CPU.
+SNAKEMAKE += $(addprefix --resources gpu=,$(filter-out 0,$(GPUS)))
+# Of all triggers the one that no rule has, and no file's age: only a missing result starts a run.
+# Pages are cheap, and made in any case.
+SNAKEMAKE += $(if $(filter missing,$(RERUN)),--rerun-triggers software-env --forcerun page)
+SNAKEMAKE += --config rerun=$(RERUN)
+ifeq ($(filter changed missing,$(RERUN)),)
+$(error RERUN is "$(RERUN)": say changed or missing)
+endif
 
 # What lib/proxylab/environment.py sets too: the allocator and OpenMP read it when a process starts.
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -32,12 +44,15 @@ endif
 endif
 
 help: ## list the commands
-	@echo 'make <command> [PROFILE=smoke|cpu] [CORES=n] [DATA=folder] [PYTHON=python3.11]'
+	@echo 'make <command> [PROFILE=smoke|cpu|gpu|paper|paper_elephant] [CORES=n] [GPUS=n] [DATA=folder]'
+	@echo '               [RERUN=missing] [PYTHON=python3.11]'
 	@echo
 	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
 	    printf '  %-10s %s\n' "$$name" "$$text"; done
 	@echo
-	@echo 'PROFILE=$(PROFILE) and CORES=$(CORES) unless given; DATA is a folder of real preference data.'
+	@echo 'PROFILE=$(PROFILE) and CORES=$(CORES) unless given, and GPUS as many as there are; DATA is a folder'
+	@echo 'of real preference data. A run is made again when its notebook, its profile or the library has'
+	@echo 'changed; RERUN=missing keeps every recorded run and makes only those that are missing.'
 
 setup: $(STAMP) ## create the virtual environment and install the pinned versions
 
@@ -48,7 +63,7 @@ site: notebooks ## run the batch and render the site
 	@$(PYTHON_IN_VENV) -m proxylab site
 
 notebooks: $(STAMP) ## run the batch only: every notebook that has no result yet
-	@$(SNAKEMAKE) --config profile=$(PROFILE)
+	@$(SNAKEMAKE) profile=$(PROFILE)
 
 test: lint unit smoke ## lint, unit tests, and the smoke profile from end to end
 
@@ -56,10 +71,12 @@ unit: $(STAMP) ## the unit tests
 	@$(PYTHON_IN_VENV) -m pytest -q
 
 # A build folder and results of its own, both emptied first: all of it runs, and no site is replaced.
+# Its jobs ask for no GPU, and would see none of those that are handed out: none are.
 smoke: export PROXYLAB_BUILD := build/smoke
+smoke: GPUS := 0
 smoke: $(STAMP) ## the smoke profile from end to end, its site rendered and checked
 	@rm -rf results/smoke $(PROXYLAB_BUILD)
-	@$(SNAKEMAKE) --config profile=smoke
+	@$(SNAKEMAKE) profile=smoke
 	@$(PYTHON_IN_VENV) -m proxylab site
 
 lint: $(STAMP) ## ruff, and no file that does not belong in git

@@ -2,6 +2,7 @@
 
     snakemake --cores 2 --config profile=cpu            # on this machine
     snakemake --cores 2 --config profile=cpu -n         # what would run, and why
+    snakemake --cores 8 --config profile=gpu --resources gpu=1  # as many GPU jobs as GPUs
     snakemake --profile profiles/executors/slurm --config profile=paper  # or another executor
 
 One run notebook is one job. A run is made again when its notebook, its profile or the library
@@ -15,8 +16,9 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "lib"))
+sys.path[:0] = [str(Path(workflow.basedir) / folder) for folder in ("lib", "scripts")]
 
+from page_reads import read_by
 from proxylab.artifacts import code_fingerprint
 from proxylab.cost.resources import job_resources
 from proxylab.kernels.client import can_serve, start_server
@@ -30,6 +32,7 @@ BUILD = os.environ.get("PROXYLAB_BUILD", "build")
 PROFILE = load_profile(config.get("profile", "cpu"))
 PAGES = [path.stem for path in sorted(Path("notebooks/pages").glob("*.ipynb"))]
 EXPLORE = [path.stem for path in sorted(Path("notebooks/explore").glob("*.ipynb"))]
+RUN_NOTEBOOKS = {path.stem for path in Path("notebooks/runs").glob("*.ipynb")}
 # What draws, renders or starts a run cannot change a number.
 HARMLESS = {
     *("site", "pages", "plots", "tables", "doctor", "runner", "kernels", "light_jsonschema"),
@@ -43,8 +46,23 @@ ROOMS = sorted(
 
 TEXT_TASKS = ("harmless", "helpful")  # studies.tasks, which names them, takes seconds to import
 
+# The page that shows runs of other profiles too: the GPU's, and the world's beside real text.
+OTHER_PROFILES = {"real_text": ("cpu", "gpu")}
+
+
+def say(text):
+    """A line for whoever started the batch: the jobs that Snakemake starts read this file too."""
+    if workflow.is_main_process:
+        print(f"proxylab: {text}", file=sys.stderr)
+
+
+PLANNED = PROFILE.planned_runs(with_data=has_data_folder())
+LEFT_OUT = len(PROFILE.planned_runs(with_data=True)) - len(PLANNED)
+if LEFT_OUT:
+    say(f"{LEFT_OUT} planned run(s) need real data and are left out: PROXYLAB_DATA names no folder")
+
 PLAN = {}
-for notebook, values in PROFILE.planned_runs(with_data=has_data_folder()):
+for notebook, values in PLANNED:
     parameters = check_parameters(model_for(notebook), values)
     place = run_folder(notebook, parameters, root=Path.cwd())
     PLAN[notebook, place.name] = values
@@ -58,6 +76,29 @@ def results_of(*notebooks, **fixed):
         if notebook in notebooks
         and all(values.get(name, default) == value for name, (value, default) in fixed.items())
     ]
+
+
+def recorded(notebook, *profiles):
+    """The result files of a notebook that are there: the plan's, one's own, and those in git."""
+    places = [Path("results") / name / notebook for name in (*profiles, "shipped")]
+    return [str(file) for place in places for file in place.glob("[!.]*/result.json")]
+
+
+def shown_by(wildcards):
+    """What a page shows: every result of the notebooks that it reads, there or still to be made.
+
+    A result without a rule is read where it is there, and its absence is no error.
+    """
+    notebooks = read_by(Path(f"notebooks/pages/{wildcards.page}.ipynb"), RUN_NOTEBOOKS)
+    profiles = {PROFILE.name, *OTHER_PROFILES.get(wildcards.page, ())}
+    there = {file for notebook in notebooks for file in recorded(notebook, *profiles)}
+    estimated = Path("profiles").glob("*.yaml") if wildcards.page == "scale" else []
+    return sorted({*there, *results_of(*notebooks), *map(str, estimated)})
+
+
+def made_from(files):
+    """Inputs of a run, of any age where only missing runs are to be made (make RERUN=missing)."""
+    return ancient(files) if config.get("rerun") == "missing" else files
 
 
 def needed_first(notebook, values):
@@ -130,15 +171,34 @@ def data_stamp(notebook, values):
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
-def asks(name, notebook, values):
-    """What a run asks of its machine, by the estimate of its work; more at a second attempt."""
-    return lambda wildcards, attempt: job_resources(notebook, values, PROFILE, attempt=attempt)[name]
+def provided(name):
+    """How much there is of a resource by --resources, None where nothing is said of it."""
+    known = workflow.global_resources
+    return int(known[name].value) if name in known else None
 
 
 # GPUs of this machine to hand out (--resources gpu=2); elsewhere the cluster hands them out.
-GPUS = 0
-if workflow.local_exec and not workflow.remote_exec and "gpu" in workflow.global_resources:
-    GPUS = int(workflow.global_resources["gpu"].value)
+GPUS = (provided("gpu") or 0) if workflow.local_exec and not workflow.remote_exec else 0
+# What no job may exceed (--resources max_minutes=2880), as of a partition of Slurm.
+MAX_MINUTES = provided("max_minutes")
+
+if MAX_MINUTES is not None:
+    asked = [job_resources(notebook, values, PROFILE) for (notebook, _), values in PLAN.items()]
+    if longer := sum(job["runtime"] > MAX_MINUTES for job in asked):
+        say(
+            f"{longer} planned run(s) may need more than max_minutes={MAX_MINUTES} on one GPU: the "
+            "page on scale says how several GPUs share a run"
+        )
+
+
+def asks(name, notebook, values):
+    """What a run asks of its machine, by the estimate of its work; more at a second attempt."""
+
+    def ask(wildcards, attempt):
+        limit = {"attempt": attempt, "max_minutes": MAX_MINUTES}
+        return job_resources(notebook, values, PROFILE, **limit)[name]
+
+    return ask
 
 
 # Snakemake sets these for every job that has one thread; a kernel server must have them too.
@@ -155,7 +215,22 @@ ONE_THREAD = dict.fromkeys(
 )
 
 
+def say_what_is_made_again():
+    """Before hours of work begin: how many recorded runs are replaced, and how to keep them."""
+    outputs = (str(job.output[0]) for job in workflow.dag.needrun_jobs() if job.output)
+    again = [Path(file) for file in outputs if file.startswith("results/") and Path(file).is_file()]
+    if again:
+        seconds = sum(json.loads(file.read_text())["wall_time_s"] for file in again)
+        say(
+            f"{len(again)} recorded run(s) are made again, {seconds / 60:.0f} minutes by what they "
+            "took: the library, their notebook, the profile or what they need has changed since. "
+            "To keep them, stop now and call: make site RERUN=missing"
+        )
+
+
 onstart:
+    if workflow.is_main_process and not workflow.touch:
+        say_what_is_made_again()
     # Jobs that run elsewhere (Slurm, Kubernetes) start their kernels themselves. The server ends
     # with this process; a dry run never comes here.
     if workflow.local_exec and not workflow.touch and can_serve():
@@ -167,6 +242,7 @@ localrules: all, runs
 
 rule all:
     input:
+        results_of(*{notebook for notebook, _ in PLAN}),
         expand(BUILD + "/pages/{page}.ipynb", page=PAGES),
         expand(BUILD + "/explore/{name}.ipynb", name=EXPLORE),
 
@@ -184,9 +260,9 @@ for (notebook, run_id), values in PLAN.items():
         name:
             f"{notebook}_{run_id[-8:]}"
         input:
-            f"notebooks/runs/{notebook}.ipynb",
-            f"profiles/{PROFILE.name}.yaml",
-            needed_first(notebook, values),
+            made_from(f"notebooks/runs/{notebook}.ipynb"),
+            made_from(f"profiles/{PROFILE.name}.yaml"),
+            made_from(needed_first(notebook, values)),
         output:
             f"results/{PROFILE.name}/{notebook}/{run_id}/result.json",
         params:
@@ -207,9 +283,8 @@ for (notebook, run_id), values in PLAN.items():
 rule page:
     input:
         "notebooks/pages/{page}.ipynb",
-        results_of(*{notebook for notebook, _ in PLAN}),
+        shown_by,
         sorted(Path("data").rglob("*.csv")),
-        sorted(Path("results/shipped").rglob("result.json")),
     output:
         BUILD + "/pages/{page}.ipynb",
     params:

@@ -27,7 +27,7 @@ batch:
 RECORD = {"wall_time_s": 120}
 
 # Found before the library, because Python looks for `-m proxylab` in the folder it is started in.
-JOB = '''"""Stands in for the library where Snakemake starts a job: only writes what the job should."""
+JOB = '''"""Stands in for the library in a job of Snakemake: only writes what the job should."""
 import json, sys
 from pathlib import Path
 
@@ -40,7 +40,10 @@ output.write_text(json.dumps({"wall_time_s": 120}))
 with Path("made.txt").open("a") as made:
     made.write(f"{Path(notebook).stem}\\n")
 '''
-SLOTS = "import os, sys\ncommand = sys.argv[sys.argv.index('--') + 1 :]\nos.execv(command[0], command)\n"
+SLOTS = """import os, sys
+command = sys.argv[sys.argv.index("--") + 1 :]
+os.execv(command[0], command)
+"""
 
 
 class Batch:

@@ -14,6 +14,11 @@ def test_it_says_hours_memory_downloads_and_money():
     assert "money: " in said
 
 
+def test_it_says_which_runs_the_device_cannot_hold():
+    assert "113 GiB of 80, and 9 runs need more than there is" in ask("--profile", "paper_elephant")
+    assert "0 runs need more" in ask("--profile", "paper_elephant", "--device", "h200")
+
+
 def test_twice_the_utilisation_is_less_time():
     def hours(share):
         words = ask("--profile", "gpu", "--utilisation", share).split(" hours on one")[0]
@@ -36,3 +41,6 @@ def test_nothing_is_said_offline_or_where_nothing_is_fetched(monkeypatch):
     said = command.before_download("measure_conflict", values)
     assert "15.3 GB" in said  # 2.02 + 13.2 + 0.04
     assert "about" in said
+    assert "more than its" not in said
+    large = {"profile": "paper_elephant", "seed": 0, "data": "hub", "algorithm": "dpo"}
+    assert "GiB, which is more than its 80" in command.before_download("align", large)

@@ -1,7 +1,14 @@
 import pandas as pd
 import pytest
 from proxylab.cost import Machine, ModelSize, assumed_machine, measured_machine
-from proxylab.cost.estimate import by_run, downloads, estimate_profile, estimate_runs, totals
+from proxylab.cost.estimate import (
+    by_run,
+    downloads,
+    estimate_profile,
+    estimate_runs,
+    too_large,
+    totals,
+)
 from proxylab.cost.plans import PLANS, work_of
 from proxylab.cost.resources import PROCESS_MB, START_MINUTES, job_resources
 from proxylab.cost.setting import setting_of
@@ -9,9 +16,8 @@ from proxylab.cost.work import generate, score, train
 from proxylab.profiles import load_profile
 
 SMALL = ModelSize("small", body=1000, vocabulary=5, hidden=4, layers=2, output=0)
-MACHINE = Machine(
-    "by hand", {"train": 100.0, "generate": 10.0, "score": 50.0}, dict.fromkeys(PLANS, 0.0)
-)
+RATES = {"train": 100.0, "generate": 10.0, "score": 50.0}
+MACHINE = Machine("by hand", RATES, dict.fromkeys(RATES, 0.0))
 NAMED = ("gpu", "paper", "paper_elephant")
 
 
@@ -150,6 +156,34 @@ def test_the_world_needs_no_gpu_and_the_papers_do(cpu):
     }
     # the largest model, a cost model of 6.7 billion float32 weights, twice on its way to the GPU
     assert asked["shf_cas"]["mem_mb"] == 1000 * -(-(PROCESS_MB + 2 * 4 * 6607.35) // 1000)
+
+
+def test_what_times_a_machine_asks_for_that_of_the_other_runs(cpu):
+    gpu = load_profile("gpu")
+    for notebook in ("measure_cost", "benchmark"):
+        asked = job_resources(notebook, {"seed": 0}, gpu)
+        assert asked == {"gpu": 1, "mem_mb": PROCESS_MB, "runtime": START_MINUTES}
+        assert job_resources(notebook, {"seed": 0}, cpu)["gpu"] == 0
+        assert work_of(notebook, {"seed": 0}, gpu) == []  # it trains nothing of the profile's
+
+
+def test_no_job_asks_for_more_time_than_there_is(cpu):
+    values = {"profile": "cpu", "seed": 0, "data": "hh-rlhf"}
+    free = job_resources("train_reward_model", values, cpu)
+    limit = {"max_minutes": free["runtime"] - 1}
+    for attempt in (1, 2):
+        asked = job_resources("train_reward_model", values, cpu, attempt=attempt, **limit)
+        assert asked["runtime"] == free["runtime"] - 1
+    assert job_resources("clean", {"seed": 0}, cpu, max_minutes=10**6)["runtime"] == START_MINUTES
+
+
+def test_a_run_is_too_large_for_less_memory_than_it_needs(cpu):
+    runs = [(name, {"profile": "cpu", "seed": 0}) for name in ("train_reward_model", "clean")]
+    estimates = estimate_runs(runs, cpu, MACHINE)
+    needed = by_run(estimates)["memory_gib"].iloc[0] * 2**30
+    for memory, notebooks in ((needed, []), (needed - 1, ["train_reward_model"])):
+        machine = Machine("m", MACHINE.rates, MACHINE.fixed, memory=memory)
+        assert list(too_large(estimates, machine)["notebook"]) == notebooks
 
 
 def test_a_second_attempt_asks_for_twice_as_much(cpu):

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 from proxylab.pages import scale as page
-from proxylab.pages.scale import _power
+from proxylab.pages import scale_profiles as large
+from proxylab.pages.scale_profiles import _power
 
 
 class Recorded:
@@ -40,14 +41,24 @@ def test_the_steps_are_shown_by_the_clock_with_their_cpu_time_beside(steps):
 
 
 def test_every_large_profile_has_a_row_and_a_table():
-    text = page.profile_table().data
-    for name in page.LARGE:
+    text = large.profile_table().data
+    for name in large.LARGE:
         assert name.replace("_", "\\_") in text
-        assert "| " in page.notebook_table(name).data
+        assert "| " in large.notebook_table(name).data
+
+
+def test_what_no_h100_holds_is_said():
+    text = large.memory_sentence("paper_elephant").data
+    # its alignment: three algorithms for three seeds, on models of 6.7 billion float32 weights
+    assert "9 of 25 runs of profile `paper_elephant` (`align`) do not fit one H100" in text
+    assert "An H200 (141 GiB) holds all of them" in text
+    assert "| 113 | 9 | 0 |" in large.profile_table().data
+    assert "| 113 | 9 |" in large.notebook_table("paper_elephant").data
+    assert large.memory_sentence("gpu").data == "Every run of profile `gpu` fits one H100."
 
 
 def test_the_arithmetic_adds_up():
-    text = page.arithmetic("paper").data
+    text = large.arithmetic("paper").data
     whole, fixed, both = (float(word.split(" h")[0].split()[-1]) for word in _hours(text))
     assert whole + fixed == pytest.approx(both, abs=0.011)  # each is rounded to 0.01
 

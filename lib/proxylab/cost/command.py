@@ -8,7 +8,15 @@ from typing import Any
 import pandas as pd
 
 from proxylab.cost.devices import UTILISATION, Machine, assumed_machine, devices
-from proxylab.cost.estimate import HOUR, by_run, downloads, estimate_profile, estimate_runs, totals
+from proxylab.cost.estimate import (
+    HOUR,
+    by_run,
+    downloads,
+    estimate_profile,
+    estimate_runs,
+    too_large,
+    totals,
+)
 from proxylab.cost.models import UnknownModel
 from proxylab.environment import project_root
 from proxylab.profiles import load_profile
@@ -66,10 +74,13 @@ def before_download(notebook: str, values: Mapping[str, Any]) -> str | None:
         return None
     try:
         machine = assumed_machine(DEVICE)
-        found = totals(estimate_runs([(notebook, values)], profile, machine))
+        estimates = estimate_runs([(notebook, values)], profile, machine)
+        found = totals(estimates)
     except UnknownModel as error:
         return "\n".join([*_fetched(fetched), f"no estimate of the run: {error}"])
     time = f"about {found['hours']:.2g} h on one {machine.name}, {found['memory_gib']:.0f} GiB"
+    if len(too_large(estimates, machine)):
+        time += f", which is more than its {machine.memory / 2**30:.0f}"
     return "\n".join([*_fetched(fetched), f"this run, with all it needs made anew: {time}"])
 
 
@@ -82,7 +93,8 @@ def _summary(estimates: pd.DataFrame, machine: Machine, options: argparse.Namesp
         f"{found['hours']:.3g} hours on one {machine.name} at "
         f"{options.utilisation or UTILISATION:g} of its peak "
         f"({device.flops:.3g} operations a second)",
-        f"largest run: {found['memory_gib']:.3g} GiB of {device.memory / 2**30:.0f}; "
+        f"largest run: {found['memory_gib']:.3g} GiB of {device.memory / 2**30:.0f}, and "
+        f"{len(too_large(estimates, machine))} runs need more than there is; "
         f"longest piece: {longest['what']} of {longest['notebook']}, "
         f"{longest['seconds'] / HOUR:.3g} h",
     ]

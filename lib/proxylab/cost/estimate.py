@@ -62,6 +62,12 @@ def by_run(estimates: pd.DataFrame) -> pd.DataFrame:
     return table.assign(memory_gib=table["weights_gib"] + table["gib"]).reset_index()
 
 
+def too_large(estimates: pd.DataFrame, machine: Machine) -> pd.DataFrame:
+    """The runs, as `by_run` has them, that need more memory than the machine has."""
+    runs = by_run(estimates)
+    return runs[runs["memory_gib"] * 2**30 > machine.memory]
+
+
 def totals(estimates: pd.DataFrame, *, price_per_hour: float | None = None) -> dict[str, float]:
     """Of all runs: n_runs, flops, tokens, hours on one device, largest memory, money if asked."""
     runs = by_run(estimates)

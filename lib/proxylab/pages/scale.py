@@ -1,28 +1,17 @@
-"""The page on scale: what a step costs here, and what whole profiles would cost elsewhere.
+"""The page on scale: what a step costs here, as measured by the run notebook `measure_cost`.
 
-Seconds on this machine are measured (run notebook `measure_cost`); those on a GPU are operations
-over an assumed share of its peak, and say so. Nothing here is fetched or trained.
+Left out: other devices (`scale_profiles`).
 """
 
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.cost.command import by_notebook
-from proxylab.cost.devices import (
-    LAYER_SECONDS,
-    UTILISATION,
-    Machine,
-    assumed_machine,
-    devices,
-    measured_machine,
-)
-from proxylab.cost.estimate import downloads, estimate_profile, estimate_runs, totals
+from proxylab.cost.devices import Machine, measured_machine
+from proxylab.cost.estimate import estimate_runs
 from proxylab.profiles import load_profile
 from proxylab.results import gather, load_runs
 from proxylab.tables import number, show_table, with_interval
 
-LARGE = ("gpu", "paper", "paper_elephant")
-DEVICES = ("h100", "h200")
 KINDS = {"train": "training", "generate": "generating", "score": "scoring"}
 OWN = ("reward model", "test pairs")  # what a reward model's run does, but for its base model
 
@@ -129,89 +118,3 @@ def foretold_table(profile: str) -> Markdown:
         "raw ones, an upper bound.",
         text=("trained on",),
     )
-
-
-def profile_table() -> Markdown:
-    """What the large profiles would cost on one GPU."""
-    rows = []
-    for name in LARGE:
-        profile = load_profile(name)
-        found = {d: totals(estimate_profile(profile, assumed_machine(d))) for d in DEVICES}
-        one = found[DEVICES[0]]
-        hours = {f"h, {d.upper()}": number(found[d]["hours"], 1) for d in DEVICES}
-        rows.append(
-            {
-                "profile": name,
-                "runs": one["n_runs"],
-                "operations": _power(one["flops"]),
-                "tokens": _power(one["tokens"]),
-                **hours,
-                "GiB": number(one["memory_gib"], 0),
-                "GB fetched": number(downloads(profile)["gb"].sum(), 1),
-            }
-        )
-    sold = ", ".join(
-        f"{d.what} {number(d.flops / 1e12, 0)} in bfloat16 and {number(d.full_flops / 1e12, 0)} in "
-        "float32"
-        for name, d in devices().items()
-        if name in DEVICES
-    )
-    return show_table(
-        pd.DataFrame(rows),
-        label="scale-profiles",
-        caption="Extrapolated, not measured: all runs of a profile one after the other on one "
-        f"device at {number(UTILISATION, 1)} of its peak (10^12^ operations a second: {sold}). "
-        "GiB: of the run that needs most. Shared models are counted once.",
-        text=("profile",),
-    )
-
-
-def notebook_table(name: str, device: str = DEVICES[0]) -> Markdown:
-    """One profile by notebook: runs, operations, hours, the longest run, memory."""
-    profile, machine = load_profile(name), assumed_machine(device)
-    table = by_notebook(estimate_profile(profile, machine))
-    table = table[table["flops"] > 0]
-    shown = pd.DataFrame(
-        {
-            "notebook": table["notebook"],
-            "runs": table["runs"],
-            "operations": [_power(value) for value in table["flops"]],
-            "hours": [number(value, 1) for value in table["hours"]],
-            "longest run, h": [number(value, 2) for value in table["longest_hours"]],
-            "GiB": [number(value, 0) for value in table["memory_gib"]],
-        }
-    )
-    return show_table(
-        shown,
-        label=f"scale-{name.replace('_', '-')}",
-        caption=f"Profile {name} by notebook, on one {machine.name} as in @tbl-scale-profiles. "
-        "Notebooks without a language model are left out.",
-        text=("notebook",),
-    )
-
-
-def arithmetic(name: str = LARGE[1], device: str = DEVICES[0]) -> Markdown:
-    """One row of an estimate spelled out: the training that takes longest."""
-    profile, known = load_profile(name), devices()[device]
-    rows = estimate_profile(profile, assumed_machine(device))
-    row = rows[rows["kind"] == "train"].sort_values("seconds").iloc[-1]
-    a_token = row["flops"] / row["n_tokens"]
-    peak, form = (known.flops, "bfloat16") if row["half"] else (known.full_flops, "float32")
-    fixed = row["n_passes"] * LAYER_SECONDS["train"] * row["layers"]
-    return Markdown(
-        f"*{row['what']}* of `{row['notebook']}` in profile {name} trains {row['model']}, "
-        f"{row['parameters']:,} weights. {row['n_sequences']:,.0f} sequences x {row['length']} "
-        f"tokens = {row['n_tokens']:,.0f} tokens. A token takes {_power(a_token)} operations "
-        f"({number(a_token / row['parameters'], 1)} a weight: 6 where all are trained, 4 with "
-        "adapters; an embedding is looked up, and attention adds a little), in all "
-        f"{_power(row['flops'])}. At {number(UTILISATION, 1)} of {_power(peak)} a second in {form} "
-        f"that is {number((row['seconds'] - fixed) / 3600, 2)} h. {row['n_passes']:,.0f} passes "
-        f"through {row['layers']} layers at {1e3 * LAYER_SECONDS['train']:g} ms, a guess, add "
-        f"{number(fixed / 3600, 2)} h: {number(row['seconds'] / 3600, 2)} h."
-    )
-
-
-def _power(value: float) -> str:
-    """'1.2 x 10^19^' as Markdown."""
-    mantissa, exponent = f"{value:.1e}".split("e")
-    return f"{mantissa} × 10^{int(exponent)}^"
