@@ -6,7 +6,7 @@ from proxylab.conflict import prompt_conflict
 from proxylab.policies import load_policy
 from proxylab.profiles import ProfileError, load_profile
 from proxylab.rewards.classifier import SequenceClassifierReward
-from proxylab.rewards.interface import CallableReward
+from proxylab.rewards.nulls import RandomReward
 from proxylab.runs import Clean, MeasureConflict
 from proxylab.studies.cleaning import COMMITTEE, clean
 from proxylab.studies.conflict_detection import (
@@ -188,9 +188,9 @@ def test_every_number_of_the_study_is_the_profiles(key):
 def test_a_reply_is_as_long_as_what_its_log_probability_is_of(profile, hh_folder):
     cleaned = clean(Clean(data=str(hh_folder), annotators=COMMITTEE), profile)
     policy, tokenizer = load_policy(backbone(profile, cleaned.data, 0))
-    proxy = CallableReward("length", lambda prompts, replies: np.array([*map(len, replies)], float))
-    size = profile.text_backbone.size.model_copy(update={"max_length": 3})
+    size = profile.text_backbone.size.model_copy(update={"max_length": 5})
     cut = profile.text_backbone.model_copy(update={"size": size})
     short = profile.model_copy(update={"text_backbone": cut})
-    table = pair_table(policy, tokenizer, proxy, cleaned, short)
-    assert (table["length_difference"] == 0).all()  # every reply is cut at three tokens
+    with np.errstate(divide="ignore", invalid="ignore"):  # so short, all differences are equal
+        table = pair_table(policy, tokenizer, RandomReward(0), cleaned, short)
+    assert (table["length_difference"] == 0).all()  # every reply is cut at five tokens
