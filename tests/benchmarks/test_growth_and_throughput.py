@@ -1,11 +1,15 @@
 """Growth is measured on the sizes that are said, throughput counts real tokens, stages add up."""
 
 import json
+import sys
+from pathlib import Path
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from proxylab.results import load_runs
+from proxylab.results.missing import planned
 from proxylab.runs import Benchmark
 
 from benchmarks import growth, stages, throughput
@@ -61,38 +65,102 @@ def test_throughput_has_a_row_a_repetition(sizes, profile):
     assert (table["wall_s"] > 0).all()
 
 
-def executed(path, start, seconds):
+PLAN = """
+name: cpu
+seeds: [0, 1, 2]
+batch:
+  - notebook: align
+    parameters: {algorithm: [dpo]}
+  - notebook: measure_conflict
+    parameters: {seed: [0], data: [hh-rlhf]}
+    needs: data
+"""
+
+
+@pytest.fixture
+def plan(project):
+    """A project whose batch has three runs in the world, and one on real data; their names."""
+    (project / "profiles").mkdir()
+    (project / "profiles" / "cpu.yaml").write_text(PLAN)
+    return [run.run_id for run in planned("cpu", with_data=True)]
+
+
+def executed(path, start, seconds, **parameters):
     path.parent.mkdir(parents=True, exist_ok=True)
-    times = {
+    facts = {
         "start_time": f"2026-01-01T00:{start // 60:02}:{start % 60:02}+00:00",
         "end_time": f"2026-01-01T00:{(start + seconds) // 60:02}:{(start + seconds) % 60:02}+00:00",
+        "parameters": parameters,
     }
-    nbformat.write(nbformat.v4.new_notebook(metadata={"papermill": times}), path)
+    nbformat.write(nbformat.v4.new_notebook(metadata={"papermill": facts}), path)
 
 
-def finished(project, notebook, name, work):
+def finished(project, notebook, name, work, commit="0123abcd"):
     folder = project / "results" / "cpu" / notebook / name
     folder.mkdir(parents=True)
-    (folder / "result.json").write_text(json.dumps({"wall_time_s": work}))
+    record = {"wall_time_s": work, "commit": commit, "dirty": False}
+    (folder / "result.json").write_text(json.dumps(record))
 
 
-def test_a_batch_is_what_lies_close_together(project):
-    for name, start, seconds, work in (("a", 0, 10, 8.0), ("b", 10, 60, 55.5), ("c", 400, 5, 4.0)):
+def test_a_batch_is_what_lies_close_together(project, plan):
+    build, (a, b, c, _) = project / "build", plan
+    for name, start, seconds, work in ((a, 0, 10, 8.0), (b, 10, 60, 55.5), (c, 400, 5, 4.0)):
         finished(project, "align", name, work)
-        executed(project / "build" / "runs" / "cpu" / "align" / f"{name}.ipynb", start, seconds)
-    executed(project / "build" / "pages" / "front.ipynb", 75, 20)
-    finished(project, "align", "never executed here", 1.0)
+        executed(build / "runs" / "cpu" / "align" / f"{name}.ipynb", start, seconds)
+    executed(build / "pages" / "front.ipynb", 75, 20, profile="cpu")
+    executed(build / "explore" / "own.ipynb", 95, 5, profile="cpu")
     table = stages.measure("cpu", root=project)
-    assert table["name"].tolist() == ["a", "b", "front"]  # c came more than 120 s later
-    assert table["kind"].tolist() == ["run", "run", "page"]
-    assert table["start"].tolist() == [0, 10, 75]
-    assert table["end"].tolist() == [10, 70, 95]
+    assert table["name"].tolist() == [a, b, "front", "own"]  # c came more than 120 s later
+    assert table["kind"].tolist() == [stages.RUN, stages.RUN, stages.PAGE, stages.EXPLORE]
+    assert table["start"].tolist() == [0, 10, 75, 95]
+    assert table["end"].tolist() == [10, 70, 95, 100]
     assert table["work_s"].tolist()[:2] == [8.0, 55.5]
     assert np.isnan(table["work_s"].iloc[2])
+    assert table["commit"].tolist() == ["0123abcd", "0123abcd", "", ""]
 
 
-def test_a_project_that_ran_nothing_has_no_batch(project):
+def test_only_what_the_batch_makes_counts(project, plan):
+    (a, b, _, text), build = plan, project / "build"
+    finished(project, "align", a, 8.0)
+    finished(project, "align", b, 8.0)  # its notebook was executed elsewhere
+    finished(project, "align", "seed=0,algorithm=pro-12345678", 8.0)
+    finished(project, "measure_conflict", text, 8.0)
+    executed(build / "runs" / "cpu" / "align" / f"{a}.ipynb", 0, 10)
+    executed(build / "runs" / "cpu" / "align" / "seed=0,algorithm=pro-12345678.ipynb", 0, 10)
+    executed(build / "runs" / "cpu" / "measure_conflict" / f"{text}.ipynb", 0, 10)
+    executed(build / "pages" / "of_another_profile.ipynb", 10, 5, profile="smoke")
+    executed(build / "pages" / "by_hand.ipynb", 10, 5)
+    executed(build / "pages" / "failed.unfinished.ipynb", 10, 5, profile="cpu")
+    assert stages.measure("cpu", root=project)["name"].tolist() == [a]
+
+
+def test_a_project_that_ran_nothing_has_no_batch(project, plan):
     assert stages.measure("cpu", root=project).empty
+
+
+def test_one_command_makes_a_batch_from_nothing_and_records_it(project, plan, monkeypatch, capsys):
+    def snakemake(command, *, cwd, env):
+        assert [Path(command[0]).name, *command[1:]] == [
+            *("snakemake", "--cores", "2", "--nolock", "--forceall", "--config", "profile=cpu")
+        ]
+        assert cwd == project
+        assert "PROXYLAB_DATA" not in env
+        assert not left_over.exists()
+        for name in plan[:2]:
+            finished(project, "align", name, 4.0)
+            place = project / env["PROXYLAB_BUILD"] / "runs" / "cpu" / "align"
+            executed(place / f"{name}.ipynb", 0, 5)
+
+    left_over = project / "build" / "whole" / "cache"
+    left_over.mkdir(parents=True)
+    monkeypatch.setenv("PROXYLAB_BUILD", "build")  # put back after the test
+    monkeypatch.setenv("PROXYLAB_DATA", str(project))
+    monkeypatch.setattr(stages.subprocess, "check_call", snakemake)
+    monkeypatch.setattr(sys, "argv", ["stages", "--cores", "2"])
+    stages.main()
+    assert "2 of 3 planned runs; recorded in " in capsys.readouterr().out
+    (run,) = load_runs("benchmark", profile="cpu", where={"what": ["stages"]})
+    assert len(run.table("stages")) == 2
 
 
 def test_the_batch_with_the_most_work_counts_not_the_latest():

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from proxylab.pages.speed import comparisons, growth, rows, stages, statement, throughput
 from proxylab.results import MissingResults, start_run
+from proxylab.results.missing import planned
 from proxylab.runs import Benchmark
 
 
@@ -188,26 +189,94 @@ def test_the_stages_of_a_batch_add_up():
     assert stages.stage_rows(BATCH, cores=4)["share"].sum() == pytest.approx(1)
 
 
+def test_notebooks_to_edit_are_a_stage_where_a_batch_tried_them():
+    table = pd.concat([BATCH, BATCH.tail(1).assign(kind="explore", start=40.0, end=45.0)])
+    found = stages.stage_rows(table, cores=4).set_index("stage")
+    assert found.loc[stages.EXPLORE, ["n", "seconds"]].tolist() == [1, 5.0]
+    assert found.loc[stages.BETWEEN, "seconds"] == 20.0  # two workers for 45 s, less 70 s
+    assert found["share"].sum() == pytest.approx(1)
+
+
 def test_as_many_workers_as_ran_at_once():
     assert stages.workers(BATCH, cores=4) == 2  # where one ends another begins: still two
     assert stages.workers(BATCH, cores=1) == 1
 
 
+PLAN = """
+name: cpu
+seeds: [0, 1]
+batch:
+  - {notebook: align, parameters: {algorithm: [dpo]}}
+  - {notebook: clean, parameters: {seed: [0]}}
+  - {notebook: clean, parameters: {seed: [0], data: [hh-rlhf]}, needs: data}
+"""
+
+
 @pytest.fixture
 def recorded(project):
-    """A project with one benchmark that has every table."""
+    """A project with one benchmark that has every table, of a batch as given."""
+    (project / "profiles").mkdir()
+    (project / "profiles" / "cpu.yaml").write_text(PLAN)
 
-    def record(**parameters):
+    def record(table=None, **parameters):
         with start_run("benchmark", Benchmark(**parameters)) as run:
             run.save_table("timings", timings())
             run.save_table("growth", points(1.0))
-            run.save_table("stages", BATCH)
+            run.save_table("stages", whole() if table is None else table)
             tokens = {"activity": "training", "model": "world", "parameters": 10, "tokens": 100}
             spent = {"repetition": 0, "wall_s": 1.0, "cpu_s": 0.5, "busy_share": np.nan}
             run.save_table("throughput", pd.DataFrame([tokens | spent]))
         return run.folder
 
     return record
+
+
+def whole():
+    """BATCH as all that PLAN plans in the world, at one commit."""
+    names = [run.run_id for run in planned("cpu", with_data=False)]
+    return BATCH.assign(name=[*names, "front"], commit=["0a"] * 3 + [""], dirty=False)
+
+
+def test_a_whole_batch_at_one_commit_has_no_warning(recorded):
+    recorded(repeats=7)
+    assert stages.whole_note("cpu").data == ""
+    said = stages.stage_table("cpu").data
+    assert "3 of 3 planned runs, 1 of 0 pages, at commit 0a, in 0.7 minutes" in said
+
+
+def test_a_batch_that_lacks_runs_or_has_others_is_told(recorded):
+    recorded(whole().replace({"name": {whole()["name"][0]: "seed=0,data=hh-rlhf-12345678"}}))
+    said = stages.whole_note("cpu").data
+    assert "it lacks 1 of 3 planned runs; it holds 1 that is not planned." in said
+    assert "python -m benchmarks.stages --profile cpu" in said
+    assert "2 of 3 planned runs, 1 other run," in stages.stage_table("cpu").data
+
+
+def test_a_batch_of_several_commits_is_told(recorded):
+    recorded(whole().assign(commit=["0a", "0b", "0a", ""], dirty=[False, False, True, False]))
+    assert "made at 3 commits (0a, 0a with uncommitted changes, 0b)" in (
+        stages.whole_note("cpu").data
+    )
+
+
+def test_a_batch_recorded_before_commits_were_is_told(recorded):
+    recorded(whole().drop(columns=["commit", "dirty"]))
+    assert "not recorded at which commits" in stages.whole_note("cpu").data
+
+
+def test_the_page_reads_the_latest_run_of_each_table_and_no_other(recorded):
+    quick = recorded(repeats=3, quick=True)
+    assert [run.folder for run in rows.runs_read("cpu")] == [quick]
+    full = recorded(repeats=7)
+    with start_run("benchmark", Benchmark(what=("stages",))) as run:
+        run.save_table("stages", whole())
+    later = json.loads((run.folder / "result.json").read_text()) | {"started": "2999-01-01"}
+    (run.folder / "result.json").write_text(json.dumps(later))
+    assert [run.folder for run in rows.runs_read("cpu")] == [full, run.folder]
+
+
+def test_without_a_benchmark_the_page_reads_nothing(project):
+    assert rows.runs_read("cpu") == []
 
 
 def test_every_part_of_the_page_says_its_n_and_machine(recorded):

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from proxylab.pages.ledger import elephant, entries, rule, targeting
+from proxylab.pages.ledger import elephant, entries, on_text, places, rule, targeting
 from proxylab.pages.ledger import table as page
 from proxylab.pages.ledger.rule import Found
+from proxylab.pages.reference import rooms
 from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, ONE_SEED
 from proxylab.paper_values import GRADES, paper_table
 from proxylab.results import MissingResults
+from proxylab.shf_cas import FAULTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,9 +41,9 @@ def test_a_direction_must_be_one():
         rule.by_direction(comparisons(HIGHER), expected=0)
 
 
-def test_a_value_matches_inside_the_interval_ends_included():
-    assert rule.by_value(0.1, 0.3, 0.3) == rule.MATCHES
-    assert rule.by_value(0.1, 0.3, 0.31) == rule.DIFFERS
+def test_a_check_holds_or_not():
+    assert rule.by_check(True) == rule.CHECKED
+    assert rule.by_check(False) == rule.DIFFERS
 
 
 def test_counts_are_said():
@@ -90,8 +92,33 @@ def test_every_row_is_graded_and_its_places_exist():
             assert code.is_dir() or code.with_suffix(".py").is_file(), item
             for name in entry.runs:
                 assert (ROOT / f"notebooks/runs/{name}.ipynb").is_file(), item
-            page_file = ROOT / f"notebooks/pages/{entry.page}.ipynb"
-            assert entry.page == "index" or page_file.is_file(), item
+            page_file = (ROOT / "notebooks/pages" / places.page_target(entry)).resolve()
+            assert Path(str(page_file).partition("#")[0]).is_file(), item
+
+
+def anchors():
+    """Every place of the reference pages that a link may name, as the pages write them."""
+    found = set()
+    for entry in rooms.all_entries():
+        places_of = (f"room-{entry.room}", f"module-{entry.module}", rooms.anchor(entry))
+        found |= {f"{entry.page}.ipynb#{place}" for place in places_of}
+    return found
+
+
+def test_runs_and_code_lead_to_places_of_the_reference():
+    known = anchors()
+    for found in entries.ENTRIES.values():
+        for item, entry in found.items():
+            assert places.code_target(entry.code) in known, item
+            assert {places.run_target(name) for name in entry.runs} <= known, item
+
+
+def test_a_link_leads_to_a_module_else_to_what_holds_it():
+    assert places.code_target("alignment.dpo").endswith("#module-alignment.dpo")
+    assert places.code_target("shf_cas").endswith("#room-shf_cas")
+    assert places.code_target("world.lexicon").endswith("#room-world")  # no public name of its own
+    with pytest.raises(ValueError, match="no room 'studies'"):
+        places.code_target("studies.alignment")
 
 
 def test_a_missing_run_keeps_its_row(monkeypatch):
@@ -104,7 +131,7 @@ def test_a_missing_run_keeps_its_row(monkeypatch):
 
 
 def test_the_table_shows_item_report_and_verdict(monkeypatch):
-    rows = entries.items().assign(ours="0.1", verdict=rule.UNTOLD, where="`x`")
+    rows = entries.items().assign(ours="0.1", profile="cpu", verdict=rule.UNTOLD, where="`x`")
     monkeypatch.setattr(page, "ledger", lambda profile: rows)
     text = page.ledger_table("cpu", "targeting").data
     assert text.count("cannot be told") == (rows["paper"] == "targeting").sum()
@@ -153,9 +180,65 @@ def test_exact_counts_decide_what_is_in_the_data(monkeypatch, identical, empty):
     assert both == (rule.SAME if identical and empty else rule.DIFFERS)
 
 
-def test_simulated_values_match_unless_one_lies_too_far(monkeypatch):
+def test_our_own_notes_are_checked_and_never_called_a_match(monkeypatch):
     table = pd.DataFrame({"z": [0.0, 2.5]})  # of two values the limit at 5 % is 2.24
     monkeypatch.setattr(targeting, "notes_and_ours", lambda profile: table)
     assert targeting.gaussian("cpu").verdict == rule.DIFFERS
     monkeypatch.setattr(targeting, "notes_and_ours", lambda profile: table.assign(z=[0.0, 2.2]))
-    assert targeting.gaussian("cpu").verdict == rule.MATCHES
+    assert targeting.gaussian("cpu").verdict == rule.CHECKED
+    assert not any("match" in name for name in rule.MEANINGS)
+
+
+@pytest.mark.parametrize(("possible", "found"), [(True, rule.CHECKED), (False, rule.DIFFERS)])
+def test_our_own_arithmetic_is_checked_and_is_no_difference(monkeypatch, possible, found):
+    rows = pd.DataFrame({"possible": [True, possible]})
+    monkeypatch.setattr(elephant.published, "possible_rows", lambda *_: rows)
+    assert elephant.arithmetic("cpu").verdict == found
+
+
+def test_a_row_names_its_profile_where_something_is_run(monkeypatch):
+    item = entries.items().head(1)
+    monkeypatch.setattr(page, "items", lambda: item)
+    monkeypatch.setattr(page, "_found", lambda entry, profile: Found("x", rule.CHECKED))
+    page.ledger.cache_clear()
+    own = page.ledger("cpu")
+    runs = entries.ENTRIES["elephant"][item["item"].iloc[0]].runs
+    assert own["profile"].tolist() == ["cpu" if runs else page.DASH]
+    page.ledger.cache_clear()
+
+
+def text_rows(*verdicts, **more):
+    """Comparisons on HH-RLHF as its page gives them."""
+    table = pd.DataFrame({"verdict": verdicts}).assign(value=0.1, low=-0.2, high=0.4, n_seeds=3)
+    return table.assign(**more)
+
+
+def test_real_text_stands_in_the_row_and_counts(monkeypatch):
+    world = text_rows(NOISE, measure=["gold"], baseline="random")
+    monkeypatch.setattr(targeting.overview, "tasks", lambda profile: ["safety"])
+    monkeypatch.setattr(targeting.rows, "compared", lambda *_: world)
+    monkeypatch.setattr(targeting.rows, "with_directions", lambda table: table)
+    real = text_rows(HIGHER, task="harmless", selector="conflict", measure="gold")
+    monkeypatch.setattr(on_text.feedback, "against_random", lambda profile: real)
+    found = targeting.against("safety")("cpu")
+    assert "[HH-RLHF](real_text.ipynb) (*harmless*): gold − random 0.100 [−0.200" in found.ours
+    assert found.ours.endswith("3 seeds; 1 of 1 clear after Holm")
+    assert found.verdict == rule.SAME
+
+
+def test_text_that_was_not_run_leaves_the_row(monkeypatch):
+    def missing(profile):
+        raise MissingResults("shf_cas", profile=profile)
+
+    monkeypatch.setattr(on_text.feedback, "against_random", missing)
+    real = on_text.beside(on_text.feedback_gains, "cpu", "safety")
+    assert real.said == "[HH-RLHF](real_text.ipynb): needs runs of `shf_cas`"
+    assert real.rows.empty
+
+
+def test_faults_are_counted_not_typed(monkeypatch):
+    table = text_rows(NOISE, NOISE, fault=["a", "b"], selector="conflict", measure="gold")
+    monkeypatch.setattr(targeting.faults, "fault_effects", lambda profile: table)
+    assert targeting.released_faults("cpu").ours.startswith(f"2 of the {len(FAULTS)} faults")
+    about = entries.items().set_index("item").loc["released faults", "about"]
+    assert about == "faults of the released code"  # how many is said by the result

@@ -4,7 +4,7 @@ import nbformat
 import pandas as pd
 import pytest
 from proxylab.environment import project_root
-from proxylab.pages.negative_results import alignment, families, proxies
+from proxylab.pages.negative_results import alignment, families, proxies, speed, text
 from proxylab.pages.negative_results import table as page
 from proxylab.pages.negative_results.family import COLUMNS, DOWN, OPEN, UP, Family
 from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, NOT_AFTER_HOLM, ONE_SEED, UNDEFINED
@@ -189,6 +189,66 @@ def test_a_biased_judge_should_favour_the_first_place(monkeypatch):
     found = proxies.position_bias("cpu")
     assert found["expected"].tolist() == [OPEN, OPEN, OPEN, UP, DOWN, OPEN]
     assert found["comparison"].iloc[3] == "bias 1, response first"
+
+
+def of_text(**columns):
+    """Rows of the page on real text, as its functions give them."""
+    table = pd.DataFrame(columns)
+    return table.assign(value=0.1, low=-0.1, high=0.3, n_seeds=3, verdict=NOISE)
+
+
+def test_real_text_expects_what_the_papers_claim_and_no_more(monkeypatch):
+    what = [text.gold.GOLD, text.gold.PROXY, text.gold.LEAD, text.gold.AGREE]
+    shares = of_text(task="helpful", what=what)
+    monkeypatch.setattr(text.gold, "shares", lambda profile: shares)
+    assert text.labels_followed("cpu")["expected"].tolist() == [UP, OPEN]  # the proxy is biased
+    assert text.gold_lead("cpu")["comparison"].tolist() == ["helpful, gold − biased proxy"]
+    chosen = ["conflict", "low_conflict", "oracle"]
+    against = of_text(task="harmless", measure="gold", selector=chosen)
+    monkeypatch.setattr(text.feedback, "against_random", lambda profile: against)
+    found = text.selectors("cpu")
+    assert found["expected"].tolist() == [UP, DOWN, UP]
+    assert found["comparison"].iloc[1] == "harmless, gold, low conflict"
+    arms = of_text(comparison="DPO, raw", measure=["gold", "n_tokens"])
+    monkeypatch.setattr(text.alignment, "changes", lambda profile: arms)
+    assert text.policies("cpu")["expected"].tolist() == [UP, OPEN]  # longer is not better
+    ends = of_text(proxy="strong", what=[text.FALL, text.RISE, "end"])
+    monkeypatch.setattr(text.best_of_n, "endings", lambda profile: ends)
+    assert text.curve_ends("cpu")["expected"].tolist() == [DOWN, UP, UP]
+
+
+def test_the_worlds_rows_beside_real_text_are_counted_on_their_own_pages(monkeypatch):
+    gaps = of_text(task=["helpful", "world: safety"], who="policy")
+    monkeypatch.setattr(text.gap, "gaps", lambda profile: gaps)
+    assert text.gap_in_order("cpu")["comparison"].tolist() == [
+        "helpful, policy, taught − not taught"
+    ]
+
+
+def test_nothing_to_compare_is_missing_and_not_empty(monkeypatch):
+    empty = pd.DataFrame()
+    monkeypatch.setattr(text.feedback, "against_random", lambda profile: empty)
+    monkeypatch.setattr(text.alignment, "cleaned_rows", lambda profile: empty)
+    monkeypatch.setattr(text.gains, "gains", lambda profile: empty)
+    for family in (text.selectors, text.cleaned_pairs, text.to_gain):
+        with pytest.raises(MissingResults):
+            family("cpu")
+
+
+def test_of_two_ways_of_ours_nothing_is_expected(monkeypatch):
+    ways = ["a loop over texts", "pipeline", "ours, without the cache"]
+    said = [speed.FASTER, NOISE, speed.SLOWER]
+    table = of_text(comparison="scoring", way=ways).assign(verdict=said)
+    monkeypatch.setattr(speed, "ratios", lambda profile: table.drop(columns="n_seeds"))
+    found = speed.times_ours("cpu")
+    assert found["verdict"].tolist() == [HIGHER, NOISE, LOWER]  # of the time, in units of ours
+    assert found["expected"].tolist() == [UP, UP, OPEN]
+
+
+def test_every_page_that_judges_comparisons_has_a_family():
+    pages = {family.page for family in families.FAMILIES}
+    assert {"real_text", "speed", "shf_cas", "ppo", "judges_and_people"} <= pages
+    assert "benchmark" in page.NOTEBOOKS
 
 
 def test_the_notebook_shows_every_part():

@@ -1,6 +1,7 @@
 """The page on real text, on small made-up tables of a temporary results folder."""
 
 import gc
+import json
 import math
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from proxylab.pages.real_text import (
     gold,
     gpu,
     hardware,
+    learning,
     pairs,
     rows,
     statement,
@@ -29,7 +31,7 @@ from proxylab.pages.shf_cas import rows as loop
 from proxylab.pages.verdicts import HIGHER, LOWER, NOISE, ONE_SEED
 from proxylab.profiles import load_profile
 from proxylab.results import MissingResults, start_run
-from proxylab.runs import Align, MeasureConflict, ShfCas
+from proxylab.runs import Align, Benchmark, Clean, MeasureConflict, ShfCas
 from proxylab.selection import SELECTORS
 from proxylab.studies.tasks import TEXT_TASKS
 
@@ -55,13 +57,26 @@ def little_garbage():
     gc.unfreeze()
 
 
-def record(model, tables, **parameters):
-    """Write one finished run of a made-up result."""
+def record(model, tables, *, resolved=PROFILE, **parameters):
+    """Write one finished run of a made-up result and return its folder."""
     settings = model(**{"profile": "smoke"} | parameters)
-    run = start_run(model.notebook, settings, profile=PROFILE)
+    run = start_run(model.notebook, settings, profile=resolved)
     for name, table in tables.items():
         run.save_table(name, table)
-    run.finish()
+    return run.finish()
+
+
+def rewrite(folder, **changes):
+    """Write over parts of a record, as if the run had been made elsewhere."""
+    file = folder / "result.json"
+    record = json.loads(file.read_text())
+    file.write_text(json.dumps(record | changes))
+
+
+def on_device(folder, name, **changes):
+    """Write the accelerator's name, or None, into a record."""
+    hardware = json.loads((folder / "result.json").read_text())["hardware"]
+    rewrite(folder, hardware=hardware | {"accelerator": name}, **changes)
 
 
 def prompts_table(seed, *, n=80, signal=3.0):
@@ -412,6 +427,29 @@ def test_policies_are_held_against_the_one_they_start_from(project):
     assert "2 gain and 0 lose gold" in statement.align_in_short("smoke")
 
 
+def test_a_small_policy_is_held_against_the_small_one_it_starts_from(project):
+    arms = [
+        arm_rows({}, 0, 0.0),
+        arm_rows({"size": "small"}, 0, -1.0),
+        arm_rows({"arm": "raw", "pairs": "raw", "size": "small"}, 0, -0.7),
+    ]
+    tables = {"evaluation": pd.concat(arms, ignore_index=True)}
+    record(Align, tables, algorithm="dpo", sizes=("standard", "small"), seed=0, **TEXT)
+    found = alignment.changes("smoke").query("measure == 'gold'")
+    assert found["comparison"].tolist() == ["DPO, raw, small"]
+    assert found["value"].tolist() == pytest.approx([0.3])
+
+
+def test_how_far_people_agree_with_the_gold_of_aligned_policies_is_said(project):
+    for seed in (0, 1):
+        labels = pd.DataFrame({"subset": "harmless-base", "gold_right": [1.0, 1.0, 0.0, np.nan]})
+        tables = {"evaluation": arm_rows({}, seed, 0.0), "labels": labels}
+        record(Align, tables, algorithm="sft", seed=seed, **TEXT)
+    said = alignment.gold_sentence("smoke").data
+    assert "agrees with the published label on 66.7 [" in said
+    assert "n = 3 a seed" in said
+
+
 def test_an_arm_that_two_runs_made_counts_once(project):
     aligned(seeds=(0,))
     one = arm_rows({}, 0, 0.0)
@@ -482,7 +520,7 @@ def test_gold_that_goes_on_rising_is_not(project):
     assert "0 of 1 proxies" in best_of_n.choices_sentence("smoke").data
 
 
-# --- hardware, the GPU, the statement
+# --- hardware, the GPU
 
 
 def test_times_are_of_the_runs_read(project):
@@ -505,6 +543,31 @@ def test_seconds_of_a_loop_by_stage(project):
     )
 
 
+def test_how_busy_a_gpu_was_is_told_by_kind_of_run(project):
+    tables = {"prompts": prompts_table(0), "labels": labels_table()}
+    folders = [record(MeasureConflict, tables, seed=s, task="harmless", **TEXT) for s in (0, 1)]
+    record(MeasureConflict, tables, seed=0, task="helpful", **TEXT)
+    assert "GPU busy" not in hardware.times_table("smoke").data
+    for folder, share, n in zip(folders, (0.9, 0.5), (300, 100), strict=True):
+        use = {"busy_share": share, "n_readings": n, "period_ms": 500}
+        rewrite(folder, accelerator_use=use)
+    found = hardware.run_times(hardware.text_runs("smoke")).set_index("what")["busy"]
+    assert found["harmless"] == pytest.approx(0.8)  # (300 x 0.9 + 100 x 0.5) / 400
+    assert np.isnan(found["helpful"])
+    said = hardware.times_table("smoke").data
+    assert "GPU busy |" in said
+    assert said.count("| 80 % |") == 1
+    assert "the share of the runs' time in which its driver saw work" in said
+
+
+def test_a_record_from_before_use_was_recorded_has_none(project):
+    folder = record(MeasureConflict, {"prompts": prompts_table(0)}, task="harmless", **TEXT)
+    older = json.loads((folder / "result.json").read_text())
+    del older["accelerator_use"]
+    (folder / "result.json").write_text(json.dumps(older))
+    assert "GPU busy" not in hardware.times_table("smoke").data
+
+
 def test_without_a_gpu_run_the_page_says_so_and_goes_on(project):
     measured(seeds=(0,), tasks=("harmless",))
     (note,) = gpu.sections("smoke")
@@ -517,14 +580,101 @@ def test_without_a_gpu_run_the_page_says_so_and_goes_on(project):
 def test_what_there_is_of_a_gpu_run_is_shown(project):
     tables = {"prompts": prompts_table(0), "labels": labels_table()}
     for seed in (0, 1):
-        record(MeasureConflict, tables, profile="gpu", seed=seed, task="harmless", **TEXT)
+        asked = {"profile": "gpu", "seed": seed, "task": "harmless"}
+        on_device(record(MeasureConflict, tables, **asked, **TEXT), "1 x Fast")
+    tokens = {"activity": "training", "model": "real text", "parameters": 10, "tokens": 100}
+    spent = {"repetition": 0, "wall_s": 1.0, "cpu_s": 0.5, "busy_share": 0.7}
+    record(Benchmark, {"throughput": pd.DataFrame([tokens | spent])}, profile="gpu")
     note, *shown = gpu.sections("smoke")
     assert "## Partly run on a GPU" in note.data
-    assert "for `shf_cas`, `align`." in note.data
-    assert "Nor have the runs of profile `smoke`" in note.data
+    assert "names an accelerator for `shf_cas`, `align`." in note.data
+    assert "without an accelerator" not in note.data
+    assert "stand in their place" not in note.data
     said = "\n".join(part.data for part in shown)
     assert "{#tbl-text-gold-gpu}" in said
     assert "text-areas-gpu gpu" in said
+    assert "{#tbl-text-tokens-gpu}" in said
+
+
+def test_the_profile_alone_makes_no_gpu_run(project):
+    tables = {"prompts": prompts_table(0), "labels": labels_table()}
+    asked = {"profile": "gpu", "task": "harmless"}
+    on_device(record(MeasureConflict, tables, **asked, **TEXT), None)
+    note, *shown = gpu.sections("smoke")
+    assert "## Not yet run on a GPU" in note.data
+    assert "for `measure_conflict`, `shf_cas`, `align`." in note.data
+    assert "for `measure_conflict` were made **without an accelerator**" in note.data
+    assert any("{#tbl-text-gold-gpu}" in part.data for part in shown)
+
+
+def test_the_page_lists_all_that_it_reads(project):
+    tables = {"prompts": prompts_table(0), "labels": labels_table()}
+    record(MeasureConflict, tables, task="harmless", **TEXT)
+    record(ShfCas, loop_tables({"random": 0.1}, 0), task="harmless", **TEXT)
+    record(ShfCas, loop_tables({"random": 0.1}, 0), task="harmless", rounds=1, **TEXT)  # not read
+    record(Clean, {"read": pairs_read("single-turn")}, data="hh-rlhf", annotators="committee")
+    for task in ("safety", "helpfulness"):  # the world's, of which one has a gap in coverage
+        record(MeasureConflict, {"prompts": prompts_table(0)}, task=task)
+    record(MeasureConflict, tables, profile="gpu", task="helpful", **TEXT)
+    found = [
+        (run.record["profile"], run.record["notebook"], run.parameters.get("task"))
+        for run in hardware.runs_read("smoke")
+    ]
+    assert found == [
+        ("smoke", "measure_conflict", "harmless"),
+        ("smoke", "shf_cas", "harmless"),
+        ("smoke", "clean", None),
+        ("smoke", "measure_conflict", "safety"),
+        ("gpu", "measure_conflict", "helpful"),
+    ]
+
+
+# --- who learns from what
+
+
+def pairs_read(*subsets, n=100):
+    """Pairs that were read, as `clean` counts them."""
+    train = pd.DataFrame({"subset": subsets, "n_pairs": n, "split": "train"})
+    test = pd.DataFrame({"subset": ["harmless-base"], "n_pairs": 50, "split": "test"})
+    return pd.concat([train, test], ignore_index=True)
+
+
+def learnt(*subsets, **gold):
+    """What is said of runs on these training subsets with these settings of gold."""
+    settings = PROFILE.text_gold.model_copy(update=gold)
+    profile = PROFILE.model_copy(update={"text_gold": settings})
+    tables = {"prompts": prompts_table(0), "labels": labels_table()}
+    record(MeasureConflict, tables, task="harmless", resolved=profile, **TEXT)
+    record(Clean, {"read": pairs_read(*subsets)}, data="hh-rlhf", annotators="committee")
+    return learning.learning_sentence("smoke").data
+
+
+def test_pairs_that_are_not_divided_are_said_to_be_one_pool(project):
+    said = learnt("single-turn", share=0.5, test_share=0.7)
+    assert "The 100 training pairs (*single\\-turn*) are **not divided into subsets**" in said
+    assert "70 % of the questions of its own subsets **in the test split**" in said
+    assert "from the other 30 %" in said
+    assert "Nobody learns for a task from 50 % of the training questions" in said
+
+
+def test_a_pool_without_test_questions_makes_one_gold(project):
+    said = learnt("single-turn", share=0.4, test_share=0.0)
+    assert "Gold learns from 40 % of the training questions, which nobody else sees." in said
+    assert "gold is the same model for either" in said
+
+
+def test_pairs_of_subsets_are_a_tasks_own(project):
+    said = learnt("harmless-base", "helpful-base", share=0.5, test_share=0.0)
+    assert said.startswith("Of the 200 training pairs (*harmless\\-base*, *helpful\\-base*)")
+    assert "those of its own subsets. Gold learns from 50 %" in said
+    assert "the same model" not in said
+
+
+def test_a_released_gold_is_named(project):
+    assert learnt("single-turn", model="some/model").endswith("a released model, `some/model`.")
+
+
+# --- the statement
 
 
 def test_the_statement_names_what_has_not_been_run(project):

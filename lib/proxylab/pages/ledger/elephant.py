@@ -17,6 +17,7 @@ from proxylab.pages.ledger.rule import (
     SAME,
     UNTOLD,
     Found,
+    by_check,
     by_direction,
     clear_of,
     seeds_text,
@@ -96,10 +97,10 @@ def accuracy_table(profile: str) -> Found:
 
 
 def arithmetic(profile: str) -> Found:
-    """Whether a union of ours is ever better than all of its parts, as three of the paper's are."""
+    """Whether our own tables pass the check that some rows of the paper's fail."""
     found = published.possible_rows(profile, reward_models.WORLD)
     said = published.our_tables_are_possible(profile, reward_models.WORLD).data
-    return Found(said, DIFFERS if found["possible"].all() else SAME)
+    return Found(said, by_check(bool(found["possible"].all())))
 
 
 def ppo_table(profile: str) -> Found:
@@ -172,7 +173,10 @@ def toxic_chosen(profile: str) -> Found:
 
 
 def scheme(profile: str) -> Found:
-    return Found("the front page's scheme; nothing to measure", CHECKED)
+    return Found(
+        "a scheme of the same chain, with the pages that measure each part; all exist (test)",
+        CHECKED,
+    )
 
 
 def categories(profile: str) -> Found:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from proxylab.environment import project_root
-from proxylab.pages.ledger import elephant, proxies, targeting
+from proxylab.pages.ledger import elephant, proxies, questions, targeting
 from proxylab.pages.ledger.rule import Found
 
 COLUMNS = ["paper", "item", "about", "reports", "grade"]
@@ -18,7 +18,11 @@ COLUMNS = ["paper", "item", "about", "reports", "grade"]
 
 @dataclass(frozen=True)
 class Entry:
-    """Where an item is answered: page and code by name, runs by notebook, and what is found."""
+    """Where an item is answered: page and code by name, runs by notebook, and what is found.
+
+    `page` may name a place on it (`index#fig-front-chain`); `code` is a module that the reference
+    shows (`places` makes links of them).
+    """
 
     page: str
     runs: tuple[str, ...]
@@ -26,26 +30,22 @@ class Entry:
     find: Callable[[str], Found]
 
 
-ALIGN, SHF = ("align",), ("shf_cas",)
+ALIGN, SHF, RULED = ("align",), ("shf_cas",), ("train_reward_model", "measure_rulers")
 ELEPHANT = {
     "equation 1": Entry("dpo", ("verify_optimisers",), "alignment.dpo", elephant.dpo_loss),
     "equation 2": Entry("reward_models", (), "accuracy", elephant.accuracy_metric),
     "equation 3": Entry("pro", (), "alignment.pro", elephant.pro_loss),
     "table 1": Entry("report_cards", ("audit",), "audit", proxies.inverted),
-    "table 2": Entry("dpo", ALIGN, "studies.alignment", elephant.dpo_table),
+    "table 2": Entry("dpo", ALIGN, "alignment.dpo", elephant.dpo_table),
     "table 3": Entry("report_cards", ("audit",), "audit", proxies.helpless),
-    "table 4": Entry(
-        "reward_models", ("train_reward_model",), "studies.reward_models", elephant.accuracy_table
-    ),
-    "table 4 (arithmetic)": Entry(
-        "reward_models", ("train_reward_model",), "accuracy", elephant.arithmetic
-    ),
+    "table 4": Entry("reward_models", RULED, "rewards.training", elephant.accuracy_table),
+    "table 4 (arithmetic)": Entry("reward_models", RULED, "accuracy", elephant.arithmetic),
     "table 5": Entry("ppo", ALIGN, "alignment.ppo", elephant.ppo_table),
     "table 6": Entry("judges_and_people", ("judge",), "judge", proxies.judge_order),
     "table 7": Entry("cleaning", ("clean",), "cleaning", elephant.cleaned_sizes),
     "table 8": Entry("report_cards", ("audit",), "audit", proxies.helpless),
     "figure 1": Entry("cleaning", ("clean",), "cleaning.toxicity", elephant.toxic_chosen),
-    "figure 2": Entry("index", (), "rewards", elephant.scheme),
+    "figure 2": Entry("index#fig-front-chain", (), "rewards", elephant.scheme),
     "figure 3": Entry("cleaning", ("clean",), "cleaning", elephant.categories),
     "figure 4": Entry(
         "correlation", ("measure_correlation",), "evaluate.correlation", proxies.correlation
@@ -62,7 +62,7 @@ ELEPHANT = {
     "appendix B.1": Entry("judges_and_people", (), "people", proxies.instructions),
     "appendix B.2": Entry("judges_and_people", ("judge",), "judge", proxies.judge_prompt),
     "limit: Goodhart": Entry("overoptimisation", ALIGN, "evaluate", elephant.goodhart),
-    "limit: robustness": Entry("dpo", ALIGN, "studies.alignment", elephant.less_robust),
+    "limit: robustness": Entry("dpo", ALIGN, "alignment.dpo", elephant.less_robust),
 }
 TARGETING = {
     "PACS": Entry("conflict_metrics", (), "conflict.pacs", targeting.pacs),
@@ -83,17 +83,23 @@ TARGETING = {
     "budget": Entry("shf_cas", SHF, "selection.budget", targeting.budget),
     "annotator": Entry("ablations", SHF, "shf_cas.annotators", targeting.annotator),
     "released faults": Entry("shf_cas", SHF, "shf_cas.faults", targeting.released_faults),
-    "question: held-out": Entry("ablations", ("measure_conflict",), "conflict", targeting.held_out),
-    "question: high or low": Entry("shf_cas", SHF, "selection", targeting.high_or_low),
+    "question: held-out": Entry("ablations", ("measure_conflict",), "conflict", questions.held_out),
+    "question: high or low": Entry("shf_cas", SHF, "selection", questions.high_or_low),
     "question: ignorance or strength": Entry(
-        "conflict_metrics", ("measure_conflict",), "conflict", targeting.ignorance_or_strength
+        "conflict_metrics", ("measure_conflict",), "conflict", questions.ignorance_or_strength
     ),
-    "question: cost": Entry("shf_cas", SHF, "shf_cas.loop", targeting.machine_time),
+    "question: cost": Entry("shf_cas", SHF, "shf_cas.loop", questions.machine_time),
     "question: objectives": Entry(
-        "ablations", ("measure_conflict",), "conflict", targeting.objectives
+        "ablations", ("measure_conflict",), "conflict", questions.objectives
     ),
 }
 ENTRIES = {"elephant": ELEPHANT, "targeting": TARGETING}
+
+
+def run_notebooks() -> list[str]:
+    """Every run notebook that an item names, each once."""
+    found = [entry for paper in ENTRIES.values() for entry in paper.values()]
+    return sorted({name for entry in found for name in entry.runs})
 
 
 def items() -> pd.DataFrame:

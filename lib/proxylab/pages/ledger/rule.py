@@ -1,8 +1,9 @@
 """The verdicts of the ledger and the one rule that gives them.
 
-A paper's item is a value, a direction, a definition or a question; ours is one estimate or several
-with intervals. The rule reads only intervals and Holm's verdicts, so that nobody's taste decides
-what counts as reproduced. Left out: how an estimate was made, which its page says.
+A paper's item is a direction, a definition or a question; ours is one estimate or several with
+intervals. The rule reads only intervals and Holm's verdicts, so that nobody's taste decides what
+counts as reproduced. Left out: how an estimate was made, which its page says; and a verdict on the
+papers' own numbers, for no estimate of ours is of the same quantity.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ import pandas as pd
 
 from proxylab.pages.verdicts import HIGHER, LOWER, ONE_SEED
 
-MATCHES = "matches"
 SAME = "same direction"
 DIFFERS = "differs"
 MIXED = "both directions"
@@ -23,15 +23,15 @@ NOT_HERE = "cannot be run here"
 NOT_RUN = "not run yet"
 
 MEANINGS = {
-    MATCHES: "the paper gives a value of the same quantity, and it lies inside our 95 % interval",
     SAME: "the paper states a direction; at least one of our comparisons has it and is clear after "
     "Holm's correction, and none is clear the other way. A claim that something exists: it does",
-    DIFFERS: "the paper's value lies outside our interval, or ours is clear in the other "
-    "direction. An exact count needs no interval",
+    DIFFERS: "ours is clear in the other direction. An exact count needs no interval. A check: it "
+    "does not hold",
     MIXED: "some of our comparisons are clear in the paper's direction and some the other way",
     UNTOLD: "none of our comparisons is clear: the gap is inside the noise, or rests on one seed",
-    CHECKED: "a definition or a procedure: the library computes it, and the check named is made "
-    "in the tests or on the page",
+    CHECKED: "a definition, a procedure, a scheme, or what was derived here and the paper does not "
+    "print: it is in the library or on the page, and the check named holds. No result of the paper "
+    "is reproduced by that",
     ANSWERED: "the paper reports nothing to compare with; ours stands alone",
     NOT_HERE: "it needs what is not to be had, and the row says what",
     NOT_RUN: "the runs that it needs have no recorded result in this profile",
@@ -64,9 +64,9 @@ def by_direction(rows: pd.DataFrame, *, expected: int) -> str:
     return DIFFERS if differs in found else UNTOLD
 
 
-def by_value(low: float, high: float, paper: float) -> str:
-    """The verdict where the paper gives a value of the same quantity as the interval's."""
-    return MATCHES if low <= paper <= high else DIFFERS
+def by_check(holds: bool) -> str:
+    """The verdict on what can only be checked: whether the check holds."""
+    return CHECKED if holds else DIFFERS
 
 
 def clear_of(rows: pd.DataFrame) -> str:

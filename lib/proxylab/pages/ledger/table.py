@@ -9,27 +9,34 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages import footer
-from proxylab.pages.ledger.entries import ENTRIES, Entry, items
+from proxylab.pages.ledger.entries import ENTRIES, Entry, items, run_notebooks
+from proxylab.pages.ledger.places import links
 from proxylab.pages.ledger.rule import MEANINGS, NOT_RUN, Found, tally
 from proxylab.paper_values import GRADES
 from proxylab.results import MissingResults
-from proxylab.tables import escaped, markdown_table, show_table
+from proxylab.tables import DASH, escaped, markdown_table, show_table
 
-WIDTHS = {"item, and what the paper reports": 30, "we get, and where": 52, "verdict": 18}
+ITEM, OURS = "item, and what the paper reports", "we get, in which profile, and where"
+WIDTHS = {ITEM: 30, OURS: 52, "verdict": 18}
 PAPERS = {"elephant": "Elephant in the Room", "targeting": "Targeting Misalignment"}
 
 
 @cache
 def ledger(profile: str) -> pd.DataFrame:
-    """Every item with what we get: paper, item, about, reports, grade, ours, verdict, where."""
+    """Every item with what we get.
+
+    Columns paper, item, about, reports, grade, ours, profile (a dash where nothing is run), verdict
+    and where.
+    """
     table = items()
     keys = list(table[["paper", "item"]].itertuples(index=False, name=None))
     entries = [ENTRIES[paper][item] for paper, item in keys]
     found = [_found(entry, profile) for entry in entries]
     return table.assign(
         ours=[one.ours for one in found],
+        profile=[profile if entry.runs else DASH for entry in entries],
         verdict=[one.verdict for one in found],
-        where=[_where(entry) for entry in entries],
+        where=[links(entry) for entry in entries],
     )
 
 
@@ -40,13 +47,6 @@ def _found(entry: Entry, profile: str) -> Found:
         return Found(f"needs runs of `{missing.notebook}`", NOT_RUN)
 
 
-def _where(entry: Entry) -> str:
-    """Links to the page, and the run notebooks and module by name."""
-    page = "../../index.qmd" if entry.page == "index" else f"{entry.page}.ipynb"
-    parts = [f"[page]({page})", *(f"`runs/{name}`" for name in entry.runs), f"`{entry.code}`"]
-    return " · ".join(parts)
-
-
 def ledger_table(profile: str, paper: str) -> Markdown:
     """All items of one paper."""
     table = ledger(profile)
@@ -54,12 +54,12 @@ def ledger_table(profile: str, paper: str) -> Markdown:
     rows = list(own.itertuples(index=False))
     shown = pd.DataFrame(
         {
-            "item, and what the paper reports": [
+            ITEM: [
                 f"**{escaped(row.item)}**: {escaped(row.about)}<br>"
                 f"{escaped(row.reports)} ({row.grade})"
                 for row in rows
             ],
-            "we get, and where": [f"{row.ours}<br>{row.where}" for row in rows],
+            OURS: [f"{row.ours}<br>{_made_in(row.profile)}{row.where}" for row in rows],
             "verdict": [f"**{row.verdict}**" for row in rows],
         }
     )
@@ -68,8 +68,13 @@ def ledger_table(profile: str, paper: str) -> Markdown:
     return Markdown(
         f"::: {{#tbl-ledger-{paper}}}\n\n{body}\n\n*{PAPERS[paper]}*: every table, figure, "
         "equation and claim. In brackets, how well what the paper reports is known: "
-        f"{grades}.\n:::\n"
+        f"{grades}. The profile is that of the runs; without one nothing is run. A run leads to "
+        "its parameters, code to its module, both in the [reference](reference.ipynb).\n:::\n"
     )
+
+
+def _made_in(profile: str) -> str:
+    return "" if profile == DASH else f"profile `{profile}` · "
 
 
 def tally_sentence(profile: str) -> Markdown:
@@ -96,7 +101,4 @@ def rule_table() -> Markdown:
 
 def made_by(profile: str) -> Markdown:
     """The end of the ledger's page: the runs of every notebook that it reads."""
-    notebooks = {
-        name for found in ENTRIES.values() for entry in found.values() for name in entry.runs
-    }
-    return footer.made_by("ledger", sorted(notebooks), profile)
+    return footer.made_by("ledger", run_notebooks(), profile)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from proxylab.pages.negative_results import alignment, conflict, proxies
+from proxylab.pages.negative_results import alignment, conflict, proxies, speed, text
 from proxylab.pages.negative_results.family import Family
 from proxylab.pages.reward_models import REAL, WORLD
 
@@ -52,6 +52,35 @@ FAMILIES = (
     Family("ablations", "variants of the loop, change of conflict's gain", conflict.loop_variants),
     Family("ablations", "gain of conflict over random by topic", conflict.by_quadrant),
     Family(
+        "real_text",
+        "published labels followed (a coin: 50), %",
+        text.labels_followed,
+        percent=True,
+    ),
+    Family(
+        "real_text", "published labels followed, gold − proxy, points", text.gold_lead, percent=True
+    ),
+    Family("real_text", "correlation with gold, taught − not taught", text.gap_in_order),
+    Family(
+        "real_text",
+        "accuracy of the proxy, taught − not taught, points",
+        text.gap_in_pairs,
+        percent=True,
+    ),
+    Family(
+        "real_text",
+        "accuracy of the proxy where it was taught (a coin: 50), %",
+        text.right_where_taught,
+        percent=True,
+    ),
+    Family("real_text", "AUROC of conflict for a wrong proxy (chance 0.5)", text.wrong_proxies),
+    Family("real_text", "AUROC of other scores less that of conflict", text.other_scores),
+    Family("real_text", "what feedback could gain", text.to_gain),
+    Family("real_text", "selectors less random", text.selectors),
+    Family("real_text", "aligned policies less the start policy", text.policies),
+    Family("real_text", "DPO from cleaned pairs less from raw ones", text.cleaned_pairs),
+    Family("real_text", "how best-of-n ends", text.curve_ends),
+    Family(
         "report_cards",
         "injected biases found at their largest dose, % of seeds",
         proxies.injected_biases,
@@ -100,4 +129,5 @@ FAMILIES = (
         proxies.cleaned_by,
         percent=True,
     ),
+    Family("speed", "times our time, by another way (equal: 1)", speed.times_ours),
 )

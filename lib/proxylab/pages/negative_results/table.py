@@ -32,7 +32,7 @@ MEANINGS = {
     AGAINST: "clear after Holm's correction, in the other direction",
     UNASKED: "clear after Holm's correction; an open question had been asked",
     ALONE: "its own interval excludes the null value, the corrected p does not",
-    WITHIN_NOISE: "the interval holds the null value",
+    WITHIN_NOISE: "the interval holds the null value; of a bias to be found: missed in some seed",
     NOT_JUDGED: "one seed, too few cases, or undefined",
 }
 SHOWN = (AGAINST, ALONE, WITHIN_NOISE, NOT_JUDGED)
@@ -55,6 +55,7 @@ NOTEBOOKS = (
     "measure_scores",
     "judge",
     "aggregate_votes",
+    "benchmark",
 )
 
 

@@ -12,14 +12,16 @@ from IPython.display import Markdown
 from proxylab.accuracy import MIXED
 from proxylab.pages.alignment_rows import ALGORITHMS, START, cells, differences, proxy_label
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.real_text.pairs import shared_mean
 from proxylab.pages.real_text.rows import ALIGN, DATA, forests, label
-from proxylab.pages.verdicts import judged, p_text, verdicts_in_words
+from proxylab.pages.verdicts import judged, p_text, verdicts_in_words, widened
 from proxylab.plots import publish
 from proxylab.results import MissingResults, load_runs
 from proxylab.tables import joined, number, show_table
 
 MEASURES = {"gold": "gold", "n_tokens": "tokens of a reply"}
 TRAINED = ("sft", "dpo", "pro", "ppo")
+LABELS = "labels"
 RAW, CLEANED = "raw", "cleaned"
 
 
@@ -72,8 +74,13 @@ def changes(profile: str) -> pd.DataFrame:
     Columns measure, comparison (the arm), value, low, high, n, n_seeds, n_above, p, verdict.
     """
     rows, frames = align_rows(profile, "evaluation", TRAINED), []
-    start = ALGORITHMS[START]
-    pairs = {name: (name, start) for name in dict.fromkeys(rows["name"]) if name != start}
+    starts = rows[rows["algorithm"] == START]
+    own = dict(zip(starts["size"], starts["name"], strict=True))  # a small policy's is small
+    trained = rows[rows["algorithm"] != START].drop_duplicates("name")
+    pairs = {
+        row.name: (row.name, own[row.size])
+        for row in trained[["name", "size"]].itertuples(index=False)
+    }
     for measure in MEASURES:
         found = judged(differences(cells(rows, measure, "name"), pairs))
         frames.append(found.assign(measure=measure))
@@ -126,6 +133,32 @@ def changes_table(profile: str) -> Markdown:
         f"deviation between prompts {number(start.std())}.",
         names=MEASURES,
         text=("policy",),
+    )
+
+
+@cache
+def gold_rows(profile: str) -> pd.DataFrame:
+    """Gold against the published labels, of one run a seed, for all runs of a seed say the same.
+
+    Columns subset, gold_right, seed. Raises MissingResults without such a run.
+    """
+    runs = load_runs(ALIGN, profile=profile, where={"data": DATA, "task": MIXED})
+    of_seed = {run.parameters["seed"]: run for run in runs if LABELS in run.record["tables"]}
+    if not of_seed:
+        asked = {"data": DATA, "task": MIXED, "algorithm": TRAINED[0]}
+        raise MissingResults(ALIGN, profile=profile, where=asked)
+    frames = [run.table(LABELS).assign(seed=seed) for seed, run in of_seed.items()]
+    return pd.concat(frames, ignore_index=True)
+
+
+def gold_sentence(profile: str) -> Markdown:
+    """How often people agree with the gold of these policies."""
+    rows = gold_rows(profile)
+    row = widened(pd.DataFrame([shared_mean(rows, "gold_right")])).drop(columns="seed_se")
+    return Markdown(
+        f"This gold agrees with the published label on {joined(row, digits=1, percent=True)[0]} % "
+        f"of test pairs that it has not learnt from (n = {row['n'].iloc[0]:,} a seed, "
+        f"{seeds_in_words(rows)})."
     )
 
 

@@ -1,24 +1,39 @@
-"""On what the runs of real text were made, and how long they took.
+"""On what the runs of real text were made, how long they took, and how busy a GPU was.
 
 Left out: tokens a second by model (page Speed), what a whole profile costs (`proxylab cost`).
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.accuracy import MIXED
+from proxylab.pages.footer import machines
 from proxylab.pages.real_text.alignment import TRAINED, align_rows
 from proxylab.pages.real_text.feedback import loop_rows
-from proxylab.pages.real_text.rows import ALIGN, CONFLICT, DATA, FEEDBACK, TASKS, label
+from proxylab.pages.real_text.learning import cleaning_runs
+from proxylab.pages.real_text.rows import (
+    ALIGN,
+    CONFLICT,
+    DATA,
+    FEEDBACK,
+    GPU,
+    TASKS,
+    label,
+    world_runs,
+)
+from proxylab.pages.shf_cas.rows import usual
+from proxylab.pages.speed.rows import latest_run
+from proxylab.pages.speed.throughput import throughput_table
 from proxylab.results import MissingResults, Run, available, load_runs
-from proxylab.tables import escaped, number, show_table
+from proxylab.tables import DASH, escaped, number, show_table
 
 READ: Mapping[str, Mapping[str, Any]] = {
     CONFLICT: {"data": DATA, "task": TASKS},
-    FEEDBACK: {"data": DATA, "task": TASKS},
+    FEEDBACK: {**usual(but=("data",)), "data": DATA, "task": TASKS},
     ALIGN: {"data": DATA, "task": MIXED},
 }
 TOLD_APART = {CONFLICT: "task", FEEDBACK: "task", ALIGN: "algorithm"}
@@ -33,7 +48,7 @@ STAGES = {
 
 
 def text_runs(profile: str) -> list[Run]:
-    """All runs that this page reads, by notebook; none where none has been made."""
+    """The runs of text that this page reads, by notebook; none where none has been made."""
     found = []
     for notebook, where in READ.items():
         if available(notebook, profile=profile, where=where):
@@ -41,10 +56,28 @@ def text_runs(profile: str) -> list[Run]:
     return found
 
 
+def runs_read(profile: str) -> list[Run]:
+    """All runs that this page reads: of text, of the world beside it, and of the profile `gpu`."""
+    found = [*text_runs(profile), *_besides(lambda: cleaning_runs(profile)), *world_runs(profile)]
+    if profile != GPU and (on_gpu := text_runs(GPU)):
+        found += [*on_gpu, *_besides(lambda: cleaning_runs(GPU))]
+        found += _besides(lambda: [latest_run(GPU, "throughput")])
+    return found
+
+
+def _besides(load: Callable[[], list[Run]]) -> list[Run]:
+    try:
+        return load()
+    except MissingResults:
+        return []
+
+
 def run_times(runs: Sequence[Run]) -> pd.DataFrame:
     """One row a notebook and task or algorithm: runs, seconds (median), least, most, memory.
 
-    memory: the most that a process held, MiB; on_device: likewise of an accelerator, NaN without.
+    memory: the most that a process held, MiB; on_device: likewise of an accelerator, NaN without;
+    busy: share of the time in which an accelerator worked, over all readings of the runs, NaN
+    where none was taken.
     """
     rows = [
         {
@@ -53,13 +86,23 @@ def run_times(runs: Sequence[Run]) -> pd.DataFrame:
             "seconds": run.record["wall_time_s"],
             "memory": run.record["peak_memory_mib"]["process"],
             "on_device": run.record["peak_memory_mib"]["accelerator"],
+            **_use(run),
         }
         for run in runs
     ]
     grouped = pd.DataFrame(rows).groupby(["notebook", "what"], sort=False)
     seconds, memory = grouped["seconds"], grouped[["memory", "on_device"]]
+    use = grouped[["busy_readings", "n_readings"]].sum()
     spread = seconds.agg(runs="size", seconds="median", least="min", most="max")
-    return spread.join(memory.max()).reset_index()
+    busy = use["busy_readings"] / use["n_readings"]  # 0 / 0 where none was taken
+    return spread.join(memory.max()).assign(busy=busy).reset_index()
+
+
+def _use(run: Run) -> dict[str, float]:
+    """Readings of an accelerator's use, and how many of them saw it work; both 0 without."""
+    use = run.record.get("accelerator_use") or {"busy_share": 0.0, "n_readings": 0}
+    n = use["n_readings"]
+    return {"busy_readings": n * use["busy_share"], "n_readings": n}
 
 
 def times_table(profile: str) -> Markdown:
@@ -75,31 +118,30 @@ def times_table(profile: str) -> Markdown:
     )
     if found["on_device"].notna().any():
         shown["on device"] = [number(value, 0) for value in found["on_device"].astype(float)]
+    said = ""
+    if found["busy"].notna().any():
+        shown["GPU busy"] = [_percent(value) for value in found["busy"]]
+        said = " GPU busy: the share of the runs' time in which its driver saw work."
     total = sum(run.record["wall_time_s"] for run in runs)
     return show_table(
         shown,
         label=label("times", profile),
         caption=f"Wall seconds of a run, median and range, and the most memory it held (MiB); "
         f"{len(runs)} {'run' if len(runs) == 1 else 'runs'}, {number(total / 60, 1)} minutes "
-        "in all. A run that finds the models or arms of an earlier one made does not make them "
-        f"again, so that the first of a kind takes longest. {escaped(machines(runs))}.",
+        f"in all.{said} A run that finds the models or arms of an earlier one made does not make "
+        f"them again, so that the first of a kind takes longest. {escaped(machines(runs))}.",
         names={"notebook": "run notebook", "what": "task or algorithm", "seconds": "seconds"},
         text=("notebook", "what"),
     )
 
 
-def machines(runs: Sequence[Run]) -> str:
-    """The machines of the runs, each once, in words."""
-    said = []
-    for run in runs:
-        hardware = run.record["hardware"]
-        threads = hardware["threads"]
-        said.append(
-            f"{hardware['cpu']}, {hardware['cores']} cores, {threads} "
-            f"{'thread' if threads == 1 else 'threads'} a run, {hardware['memory_gib']:.0f} GiB, "
-            f"accelerator: {hardware['accelerator'] or 'none'}"
-        )
-    return "; ".join(dict.fromkeys(said))
+def _percent(share: float) -> str:
+    return DASH if math.isnan(share) else f"{number(100 * share, 0)} %"
+
+
+def tokens_table(profile: str) -> Markdown:
+    """Tokens a second of this profile's models, where they were benchmarked."""
+    return throughput_table(profile, name=label("tokens", profile))
 
 
 def stages_sentence(profile: str) -> Markdown:

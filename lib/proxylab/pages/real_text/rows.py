@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from proxylab.pages.ablations.detection import POLICY_TAUGHT, PROXY_TAUGHT, TAUGHT, measured
 from proxylab.plots import forest
-from proxylab.results import MissingResults, available, gather
+from proxylab.results import MissingResults, Run, gather, load_runs
 from proxylab.studies.data import WORLD
 
 DATA = "hh-rlhf"
@@ -59,18 +59,29 @@ def prompts(profile: str) -> pd.DataFrame:
     return rows.assign(taught=rows["quadrant"].isin(POLICY_TAUGHT).map(TAUGHT))
 
 
-@cache
-def world_prompts(profile: str) -> pd.DataFrame:
-    """The world's rows of the tasks with a coverage gap; empty where there are none.
+def world_runs(profile: str) -> list[Run]:
+    """The runs in the world that stand beside those of text; none where none has been made.
 
     Of the profile itself, or of the default one: a profile made for a GPU has no world.
     """
-    for name in (profile, CPU):
-        if available(CONFLICT, profile=name, where={"data": WORLD}):
-            rows = measured(name, "prompts")
-            rows = rows[rows["task"].isin(WORLD_TASKS)]
-            return rows.assign(task=IN_WORLD + rows["task"])
-    return pd.DataFrame()
+    for name in dict.fromkeys((profile, CPU)):
+        try:
+            asked = {"data": WORLD, "task": WORLD_TASKS}
+            return load_runs(CONFLICT, profile=name, where=asked)
+        except MissingResults:
+            continue
+    return []
+
+
+@cache
+def world_prompts(profile: str) -> pd.DataFrame:
+    """The world's rows of the tasks with a coverage gap; empty where there are none."""
+    runs = world_runs(profile)
+    if not runs:
+        return pd.DataFrame()
+    rows = measured(runs[0].record["profile"], "prompts")
+    rows = rows[rows["task"].isin(WORLD_TASKS)]
+    return rows.assign(task=IN_WORLD + rows["task"])
 
 
 @cache

@@ -14,6 +14,7 @@ from proxylab.stats import Interval
 from proxylab.tables import escaped
 
 NOTEBOOK = "benchmark"
+TABLES = ("timings", "growth", "throughput", "stages")
 LEVEL = 0.95
 SAME = 1e-12  # difference that rounding makes
 
@@ -27,6 +28,18 @@ def latest_run(profile: str, table: str) -> Run:
     if not runs:
         raise MissingResults(NOTEBOOK, profile=profile)
     return max(runs, key=lambda run: (not run.parameters["quick"], run.record["started"]))
+
+
+def runs_read(profile: str) -> list[Run]:
+    """The runs that the page reads, each once: the latest of every table; none without any."""
+    found: dict[str, Run] = {}
+    for table in TABLES:
+        try:
+            run = latest_run(profile, table)
+        except MissingResults:
+            continue
+        found[run.run_id] = run
+    return list(found.values())
 
 
 def median_interval(values: np.ndarray, *, level: float = LEVEL) -> Interval:

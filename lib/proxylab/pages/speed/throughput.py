@@ -29,8 +29,8 @@ def throughput_rows(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def throughput_table(profile: str) -> Markdown:
-    """Tokens a second of training, scoring and generation."""
+def throughput_table(profile: str, *, name: str = "speed-tokens") -> Markdown:
+    """Tokens a second of training, scoring and generation; `name` labels the table."""
     rows = throughput_rows(latest_run(profile, "throughput").table("throughput"))
     shown = pd.DataFrame(
         {
@@ -47,7 +47,7 @@ def throughput_table(profile: str) -> Markdown:
     )
     return show_table(
         shown,
-        label="speed-tokens",
+        label=name,
         caption="Real tokens, padding not counted, at the sizes of this profile's own models. "
         f"Medians over {rows['wall'].iloc[0].n} repetitions with their limits. Training: of the "
         "language model, forward, backward and optimiser. Generation: new tokens only; every reply "
