@@ -51,11 +51,9 @@ def scored_pairs(profile: str, data: str) -> pd.DataFrame:
     models = models.assign(model=[_name(row) for row in models.itertuples()])
     columns = ["model", "seed", "pair_id", "subset", "category", "score_chosen", "score_rejected"]
     table = pd.concat([rulers[columns], models[columns]], ignore_index=True)
-    swapped = table["category"] == "Opposite"
-    right = outcomes(table)
-    turned = outcomes(
-        table.assign(score_chosen=table["score_rejected"], score_rejected=table["score_chosen"])
-    )
+    swapped, right = table["category"] == "Opposite", outcomes(table)
+    exchanged = {"score_chosen": table["score_rejected"], "score_rejected": table["score_chosen"]}
+    turned = outcomes(table.assign(**exchanged))
     kept = table["category"].isin(["Same", "Opposite"])
     return table.assign(raw=right, cleaned=np.where(kept, np.where(swapped, turned, right), np.nan))
 
@@ -96,12 +94,12 @@ def accuracy_table(profile: str, data: str, *, label: str) -> Markdown:
     rows = accuracy_rows(profile, data).query("labels == @labels")
     rows = rows.assign(text=joined(rows, digits=1, percent=True, stacked=True))
     wide = rows.pivot(index="model", columns="subset", values="text")
-    order = sorted(wide.index, key=_rank)
-    wide = wide.loc[order, [name for name in SUBSETS if name in wide]].reset_index()
+    wide = wide.loc[
+        sorted(wide.index, key=_rank), [name for name in SUBSETS if name in wide]
+    ].reset_index()
     n = rows[(rows["subset"] == MIXED)]["n"].max()
-    pairs = f"{n:,} scored pairs in all"
-    if data != WORLD:
-        pairs = f"{table['pair_id'].nunique():,} pairs, the same for every seed"
+    same = f"{table['pair_id'].nunique():,} pairs, the same for every seed"
+    pairs = f"{n:,} scored pairs in all" if data == WORLD else same
     return show_table(
         wide,
         label=label,
@@ -225,8 +223,7 @@ def _pooled_difference(
 ) -> dict[str, float]:
     """Mean of a's outcome less b's on the pairs of seeds that have both, as `judged` takes it."""
     keys = ["seed", "pair_id"]
-    left = table.loc[table["model"] == a, [*keys, labels]]
-    right = table.loc[table["model"] == b, [*keys, labels]]
+    left, right = (table.loc[table["model"] == name, [*keys, labels]] for name in (a, b))
     joint = left.merge(right, on=keys, suffixes=("_a", "_b"))
     joint["difference"] = joint[f"{labels}_a"] - joint[f"{labels}_b"]
     by_seed = joint.groupby("seed")["difference"].mean()

@@ -5,8 +5,6 @@ result. Nothing is estimated here: the frames are those that the pages show. The
 people and judges have a module of their own (`proxies`).
 """
 
-import pandas as pd
-
 from proxylab.pages import cleaning, published, reward_models
 from proxylab.pages.dpo import quality, robustness
 from proxylab.pages.ledger.rule import (
@@ -207,7 +205,7 @@ def contradiction(profile: str) -> Found:
 def noise_cases(profile: str) -> Found:
     read = gather("clean", "read", profile=profile, where=cleaning.REAL)
     test = read[read["split"] == "test"]
-    identical, empty = int(test["identical"].sum()), int(test["empty"].sum())
+    identical, empty = (int(test[what].sum()) for what in ("identical", "empty"))
     return Found(
         f"HH-RLHF test: {identical} repetitive and {empty} empty of "
         f"{int(test['n_pairs'].sum()):,} pairs, exact counts; none is quoted",
@@ -220,8 +218,7 @@ def goodhart(profile: str) -> Found:
     table = endings(profile)
     falls = table[table["what"] == FALL]
     n_clear = int((falls["verdict"] == LOWER).sum())
-    worst = falls.loc[falls["value"].idxmin()]
-    text = joined(pd.DataFrame([worst]))[0]
+    text = joined(falls.loc[[falls["value"].idxmin()]])[0]
     return Found(
         f"gold falls clearly from its best to the furthest point in {n_clear} of {len(falls)} "
         f"curves (method, proxy, bias); the largest change is {text}",
@@ -234,8 +231,7 @@ def less_robust(profile: str) -> Found:
     table = robustness.drops(profile)
     own = table[(table["wording"] == "all four") & (table["comparison"] == quality.HELPS)]
     said = "; ".join(joined(own))
-    worse = int((table["verdict"] == LOWER).sum())
-    better = int((table["verdict"] == HIGHER).sum())
+    worse, better = (int((table["verdict"] == side).sum()) for side in (LOWER, HIGHER))
     return Found(
         f"gold lost by another wording, cleaned − raw: {said}; of {len(table)} comparisons "
         f"{worse} clearly worse, {better} clearly better",
