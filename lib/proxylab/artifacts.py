@@ -114,13 +114,14 @@ def code_fingerprint(*rooms: str) -> str:
 def folder_stamp(folder: str | Path) -> str | None:
     """16 hex digits that tell a folder's files from those put in their place since.
 
-    Of names, sizes and times of change; None for what is no folder.
+    Of paths in it, sizes and times of change; None for what is no folder.
     """
     place = Path(folder)
     if not folder or not place.is_dir():
         return None
     files = sorted(path for path in place.rglob("*") if path.is_file())
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    stats = [(path.relative_to(place).as_posix(), path.stat()) for path in files]
+    facts = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 

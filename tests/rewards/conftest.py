@@ -99,3 +99,20 @@ def trained(tmp_path_factory, tokenizer, language_model, pairs, held_out, settin
         eval_pairs=held_out,
     )
     return out, facts
+
+
+@pytest.fixture
+def train(pairs, tokenizer, language_model, settings):
+    """Train one epoch on `pairs` into a folder; settings may be changed."""
+    from proxylab.rewards.training import train_reward_model
+
+    def run(out, pairs=pairs, **changes):
+        return train_reward_model(
+            pairs,
+            tokenizer=tokenizer,
+            base=language_model,
+            out=out,
+            settings=settings.model_copy(update={"epochs": 1, **changes}),
+        )
+
+    return run

@@ -12,7 +12,7 @@ from proxylab.rewards.groups import RankedGroup
 from proxylab.rewards.pair_trainer import PairTrainer
 from proxylab.rewards.ranked import RankedTraining, fresh_reward_model, refine_reward_model
 from proxylab.rewards.ranked_loss import filled, ranking_loss
-from proxylab.rewards.training import RewardTraining, train_reward_model
+from proxylab.rewards.training import RewardTraining
 from pydantic import ValidationError
 from safetensors.numpy import load_file
 from torch.nn.functional import logsigmoid
@@ -21,17 +21,9 @@ LORA = LoraSettings(rank=2, alpha=4)
 
 
 @pytest.fixture
-def train(pairs, tokenizer, language_model, settings):
-    def run(out, pairs=pairs, **changes):
-        return train_reward_model(
-            pairs,
-            tokenizer=tokenizer,
-            base=language_model,
-            out=out,
-            settings=settings.model_copy(update={"epochs": 1, "dtype": "float32", **changes}),
-        )
-
-    return run
+def settings(settings):
+    """In float32, so that what is done in parts can be held against the whole."""
+    return settings.model_copy(update={"dtype": "float32"})
 
 
 def weights(folder):

@@ -13,20 +13,6 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 
 
-@pytest.fixture
-def train(pairs, tokenizer, language_model, settings):
-    def run(out, pairs=pairs, **changes):
-        return train_reward_model(
-            pairs,
-            tokenizer=tokenizer,
-            base=language_model,
-            out=out,
-            settings=settings.model_copy(update={"epochs": 1, **changes}),
-        )
-
-    return run
-
-
 def weights(folder):
     return load_file(folder / "model.safetensors")
 

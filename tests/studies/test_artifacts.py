@@ -174,7 +174,11 @@ def test_a_folder_is_told_from_what_was_put_in_its_place(tmp_path):
     first = folder_stamp(folder)
     assert first == folder_stamp(str(folder))
     os.utime(folder / "weights", ns=(1, 1))
-    assert folder_stamp(folder) != first
+    changed = folder_stamp(folder)
+    assert changed != first
+    (folder / "inner").mkdir()
+    (folder / "weights").rename(folder / "inner" / "weights")
+    assert folder_stamp(folder) != changed
     assert folder_stamp("") is folder_stamp(tmp_path / "none") is None
 
 

@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from proxylab.machine.gpu_slots import VISIBLE
+
 PERIOD_MS = 500
 PROGRAM = "nvidia-smi"
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass
