@@ -5,8 +5,9 @@
     snakemake --cores 8 --config profile=gpu --resources gpu=1  # as many GPU jobs as GPUs
     snakemake --profile profiles/executors/slurm --config profile=paper  # or another executor
 
-One run notebook is one job. A run is made again when its notebook, its profile or the library
-changes; what it shares with others (models, data) is cached and made once.
+One run notebook is one job. A run is made again when its notebook, its profile, a run that it needs
+or the code that it can reach changes, comments and docstrings aside; what it shares with others
+(models, data) is cached and made once.
 """
 
 import hashlib
@@ -18,14 +19,16 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(workflow.basedir) / folder) for folder in ("lib", "scripts")]
 
+from code_reached import code_reached
 from page_reads import read_by
-from proxylab.artifacts import code_fingerprint
+from proxylab.artifacts import code_fingerprint, files_fingerprint
 from proxylab.cost.resources import job_resources
 from proxylab.kernels.client import can_serve, start_server
 from proxylab.parameters import check_parameters, model_for
 from proxylab.profiles import load_profile
 from proxylab.results import run_folder
 from proxylab.studies.data import has_data_folder, real_data_folder
+from sources import ROOT
 
 PYTHON = sys.executable
 BUILD = os.environ.get("PROXYLAB_BUILD", "build")
@@ -43,6 +46,9 @@ ROOMS = sorted(
     for path in Path("lib/proxylab").iterdir()
     if not path.name.startswith("_") and path.stem not in HARMLESS
 )
+
+# The reference shows docstrings, so that for its pages every character of the library counts.
+LIBRARY_TEXT = files_fingerprint((ROOT / "lib").rglob("*.py"), ROOT, as_written=True)
 
 TEXT_TASKS = ("harmless", "helpful")  # studies.tasks, which names them, takes seconds to import
 
@@ -66,6 +72,17 @@ for notebook, values in PLANNED:
     parameters = check_parameters(model_for(notebook), values)
     place = run_folder(notebook, parameters, root=Path.cwd())
     PLAN[notebook, place.name] = values
+
+
+def code_of(notebook):
+    """A value that changes with what the code does that a run notebook can reach."""
+    # What foretells costs is measured by one run, and changes no other.
+    harmless = HARMLESS - ({"cost"} if notebook == "measure_cost" else set())
+    files = code_reached(Path(f"notebooks/runs/{notebook}.ipynb"), leave_out=harmless)
+    return files_fingerprint(files, ROOT)
+
+
+CODE = {notebook: code_of(notebook) for notebook in {notebook for notebook, _ in PLAN}}
 
 
 def results_of(*notebooks, **fixed):
@@ -223,8 +240,8 @@ def say_what_is_made_again():
         seconds = sum(json.loads(file.read_text())["wall_time_s"] for file in again)
         say(
             f"{len(again)} recorded run(s) are made again, {seconds / 60:.0f} minutes by what they "
-            "took: the library, their notebook, the profile or what they need has changed since. "
-            "To keep them, stop now and call: make site RERUN=missing"
+            "took: their notebook, the code that it reaches, the profile or what they need has "
+            "changed since. To keep them, stop now and call: make site RERUN=missing"
         )
 
 
@@ -267,8 +284,7 @@ for (notebook, run_id), values in PLAN.items():
             f"results/{PROFILE.name}/{notebook}/{run_id}/result.json",
         params:
             arguments=arguments(values),
-            # What foretells costs is measured by one run, and changes no other.
-            code=code_fingerprint(*ROOMS, *(["cost"] if notebook == "measure_cost" else [])),
+            code=CODE[notebook],
             data=data_stamp(notebook, values),
         threads: 1
         resources:
@@ -289,6 +305,7 @@ rule page:
         BUILD + "/pages/{page}.ipynb",
     params:
         code=code_fingerprint("plots", "tables", "pages", "cost", *ROOMS),
+        text=lambda wildcards: LIBRARY_TEXT if wildcards.page.startswith("reference") else "",
     threads: 1
     resources:
         mem_mb=4000,

@@ -8,13 +8,13 @@ no result for a page.
 """
 
 import ast
-import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-LIBRARY = Path(__file__).parents[1] / "lib"
+from sources import module_file, notebook_code
+
 PAGES = "proxylab.pages"
 READERS = {
     f"proxylab.results.{name}" for name in ("available", "gather", "gather_metrics", "load_runs")
@@ -31,7 +31,7 @@ class Source:
 
 def read_by(page: Path, runs: Collection[str]) -> set[str]:
     """The run notebooks, of those in `runs`, whose results a page notebook reads."""
-    tree = ast.parse(_code(page))
+    tree = ast.parse(notebook_code(page))
     imported, found, seen = _imports(tree), set(), set()
     waiting = [("", tree)]
     while waiting:
@@ -43,11 +43,6 @@ def read_by(page: Path, runs: Collection[str]) -> set[str]:
                 seen.add(target)
                 waiting += _definitions(target)
     return found if seen & READERS else set()
-
-
-def _code(page: Path) -> str:
-    cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
-    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
 def _texts(node: ast.AST) -> Iterator[str]:
@@ -68,7 +63,7 @@ def _targets(node: ast.AST, module: str, imported: dict[str, str]) -> Iterator[s
 def _definitions(target: str) -> Iterator[tuple[str, ast.AST]]:
     """(module, code) of a full name, through the modules that only pass it on."""
     module, _, name = target.rpartition(".")
-    if not module.startswith(PAGES) or _file(module) is None:
+    if not module.startswith(PAGES) or module_file(module) is None:
         return
     source = _source(module)
     if name in source.defined:
@@ -79,7 +74,7 @@ def _definitions(target: str) -> Iterator[tuple[str, ast.AST]]:
 
 @cache
 def _source(module: str) -> Source:
-    tree = ast.parse(_file(module).read_text(encoding="utf-8"))
+    tree = ast.parse(module_file(module).read_text(encoding="utf-8"))
     defined = {}
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -99,9 +94,3 @@ def _imports(tree: ast.AST) -> dict[str, str]:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-
-
-@cache
-def _file(module: str) -> Path | None:
-    place = LIBRARY.joinpath(*module.split("."))
-    return next((f for f in (place.with_suffix(".py"), place / "__init__.py") if f.is_file()), None)

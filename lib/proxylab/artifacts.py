@@ -7,10 +7,11 @@ renamed last, under a lock: presence means done, a killed run leaves nothing tha
 artifacts (`make clean` removes them all).
 """
 
+import ast
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,8 @@ from proxylab.results.provenance import package_versions
 
 UNFINISHED = ".unfinished-"
 KEY_FILE = "made_from.json"
+END = ")"  # of a node in a flat tree; no field has this name
+WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 PATIENCE = 60.0  # seconds that processes wait for a lock before they talk to each other again
 
 
@@ -100,15 +103,84 @@ def _make(place: Path, make: Callable[[Path], None], key: str) -> None:
 
 @cache
 def code_fingerprint(*rooms: str) -> str:
-    """12 hex digits over the source of the named rooms (folders or modules of the library)."""
+    """12 hex digits over what the named rooms (folders or modules of the library) do.
+
+    A folder counts with all that lies in it, such as a JSON file that its code reads.
+    Raises FileNotFoundError for a room that is not there.
+    """
     library = Path(__file__).parent
+    return files_fingerprint((file for room in rooms for file in _files(library / room)), library)
+
+
+def files_fingerprint(files: Iterable[Path], base: Path, *, as_written: bool = False) -> str:
+    """12 hex digits over the names and the content of files, in whatever order they are given.
+
+    Python counts by what it does: comments, docstrings and layout leave the digits alone, and any
+    other change is another number. Arguments: names are relative to `base`; `as_written` counts
+    every character, for what shows the code to a reader.
+    """
     digest = hashlib.sha256()
-    for room in sorted(rooms):
-        found = sorted((library / room).rglob("*.py")) or [library / f"{room}.py"]
-        for file in found:
-            digest.update(file.relative_to(library).as_posix().encode())
-            digest.update(file.read_bytes())
+    for name, file in sorted({file.relative_to(base).as_posix(): file for file in files}.items()):
+        content = file.read_bytes()
+        if file.suffix == ".py" and not as_written:
+            content = _meaning(content)
+        digest.update(f"{name}:{len(content)}:".encode())
+        digest.update(content)
     return digest.hexdigest()[:12]
+
+
+def _files(place: Path) -> list[Path]:
+    """The file of a module, or the files of a folder but for those that tools leave there."""
+    if not place.is_dir():
+        return [place.with_name(f"{place.name}.py")]
+    return [
+        path
+        for path in place.rglob("*")
+        if path.is_file() and not any(map(_is_of_tools, path.relative_to(place).parts))
+    ]
+
+
+def _is_of_tools(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
+
+
+@cache  # rooms share modules
+def _meaning(source: bytes) -> bytes:
+    """A digest of what a module does: of its syntax tree without docstrings.
+
+    What is executed follows from the tree, but for what reads the source itself (no room does).
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # no Python, and nothing imports it
+        return hashlib.sha256(source).digest()
+    parts: list[Any] = []
+    _flatten(tree, parts)
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def _flatten(part: Any, parts: list[Any]) -> None:
+    """Append a piece of a syntax tree: what ast.dump tells, in a third of the time.
+
+    Every run waits for this. Fields that hold nothing are left out, so that those which a newer
+    Python adds change nothing; hence the mark at a node's end.
+    """
+    if isinstance(part, ast.AST):
+        parts.append(type(part).__name__)
+        for field in part._fields:
+            value = getattr(part, field, None)
+            if field == "body" and isinstance(part, WITH_DOCSTRING):
+                value = value[ast.get_docstring(part, clean=False) is not None :]
+            if value is not None and value != []:
+                parts.append(field)
+                _flatten(value, parts)
+        parts.append(END)
+    elif isinstance(part, list):
+        parts.append(len(part))
+        for item in part:
+            _flatten(item, parts)
+    else:
+        parts.append(part)
 
 
 def folder_stamp(folder: str | Path) -> str | None:

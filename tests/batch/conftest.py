@@ -1,4 +1,4 @@
-"""A project of three pages and two runs whose jobs are stand-ins: the test is what is planned."""
+"""A project of four pages and two runs whose jobs are stand-ins: the test is what is planned."""
 
 import json
 import os
@@ -99,6 +99,12 @@ def page(*cells: str) -> str:
     return nbformat.writes(new.new_notebook(cells=[new.new_code_cell(cell) for cell in cells]))
 
 
+@pytest.fixture
+def scripts(monkeypatch):
+    """The folder of what the Snakefile imports, on the import path."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "scripts"))
+
+
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory) -> Batch:
     folder, root = tmp_path_factory.mktemp("project"), Path(__file__).parents[2]
@@ -114,6 +120,7 @@ def batch(tmp_path_factory) -> Batch:
     (pages / "theory.ipynb").write_text(page(f'{reader}load_runs("simulate_conflict")'))
     (pages / "labels.ipynb").write_text(page(f'{reader}load_runs("clean")'))
     (pages / "words.ipynb").write_text(page('"clean"'))
+    (pages / "reference.ipynb").write_text(page('"shows docstrings"'))
     (stand_in.parent / "__init__.py").touch()
     (stand_in / "__init__.py").touch()
     (stand_in.parent / "__main__.py").write_text(JOB)

@@ -1,6 +1,5 @@
 """Which run notebooks a page reads, found in its source."""
 
-import importlib.util
 from pathlib import Path
 
 import nbformat
@@ -10,13 +9,11 @@ ROOT = Path(__file__).parents[2]
 RUNS = {path.stem for path in (ROOT / "notebooks" / "runs").glob("*.ipynb")}
 
 
-@pytest.fixture(scope="module")
-def read_by():
-    place = ROOT / "scripts" / "page_reads.py"
-    spec = importlib.util.spec_from_file_location("page_reads", place)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return lambda page: module.read_by(page, RUNS)
+@pytest.fixture
+def read_by(scripts):
+    import page_reads
+
+    return lambda page: page_reads.read_by(page, RUNS)
 
 
 def page_of(name):

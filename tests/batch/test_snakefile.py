@@ -8,10 +8,18 @@ import shutil
 import pytest
 
 pytestmark = pytest.mark.slow
-PAGES = ["labels", "theory", "words"]
+PAGES = ["labels", "reference", "theory", "words"]
 RUNS = ["simulate_conflict", "verify_optimisers"]
 # What `make` gives to Snakemake where RERUN=missing.
 MISSING = ("--rerun-triggers", "software-env", "--forcerun", "page", "--config", "rerun=missing")
+
+
+def edit(batch, module, old, new):
+    """Change the first place in a module of the project's library where `old` stands."""
+    file = batch.folder / "lib" / "proxylab" / module
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
 
 
 def said(done):
@@ -35,15 +43,21 @@ def test_a_run_of_ones_own_redoes_the_pages_that_read_its_notebook(batch):
     assert batch.planned() == set()  # what is gone again is no missing input
 
 
-def test_a_change_of_the_library_makes_recorded_runs_again_and_says_so_first(batch):
-    (batch.folder / "lib" / "proxylab" / "bias" / "one_of_mine.py").write_text("# a new bias\n")
+def test_a_comment_or_a_docstring_redoes_what_shows_it_and_no_run(batch):
+    edit(batch, "results/writing.py", '"""', '# one of mine\n"""Mine: ')
+    batch.run()
+    assert batch.made() == ["reference"]
+
+
+def test_a_change_of_code_makes_the_runs_that_reach_it_again_and_says_so_first(batch):
+    edit(batch, "conflict/simulation.py", "\n\n\n", "\n\nMINE = 1\n\n\n")
     (_, line) = said(batch.run())
-    assert line.startswith("proxylab: 2 recorded run(s) are made again, 4 minutes by what they")
-    assert batch.made() == sorted(PAGES + RUNS)
+    assert line.startswith("proxylab: 1 recorded run(s) are made again, 2 minutes by what they")
+    assert batch.made() == sorted([*PAGES, "simulate_conflict"])  # the other run is left alone
 
 
 def test_only_what_is_missing_is_made_whatever_has_changed(batch):
-    (batch.folder / "lib" / "proxylab" / "bias" / "one_of_mine.py").write_text("# a better one\n")
+    edit(batch, "results/writing.py", "import hashlib\n", "import hashlib\nimport mine\n")
     profile = batch.folder / "profiles" / "tiny.yaml"
     more = "  - notebook: clean\n    parameters: {data: [world]}\n"
     profile.write_text(profile.read_text() + more)

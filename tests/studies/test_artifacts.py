@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from proxylab import artifacts, hub_revisions
-from proxylab.artifacts import KEY_FILE, cached_artifact, code_fingerprint, folder_stamp
+from proxylab.artifacts import (
+    KEY_FILE,
+    cached_artifact,
+    code_fingerprint,
+    files_fingerprint,
+    folder_stamp,
+)
 from proxylab.hub_revisions import source_identity
 from proxylab.world import WorldSettings
 
@@ -139,9 +145,110 @@ def test_a_change_of_code_is_another_place(library, changed):
 def test_a_change_of_other_code_is_not(library):
     place = cached_artifact("thing", {}, write("file"), code=("one", "alone"))
     (library / "two" / "a.py").write_text("x = 1\n")
-    (library / "one" / "notes.txt").write_text("no code")
+    (library / "two" / "texts.json").write_text("[]")
+    (library / "one" / "__pycache__").mkdir()
+    (library / "one" / "__pycache__" / "a.cpython-311.pyc").write_text("compiled")
+    (library / "one" / ".a.py.swp").write_text("an editor's")
     code_fingerprint.cache_clear()
     assert cached_artifact("thing", {}, never, code=("alone", "one")) == place
+
+
+CODE = '''"""What it is."""
+from os import path  # why
+
+
+def twice(x: float = 1.0) -> float:
+    """Two of it."""
+    assert x
+    return 2 * x
+
+
+class Thing(Base):
+    """A thing."""
+
+    note: str = Field(default="a", description="shown to users")
+'''
+
+
+def fingerprint_of(folder, text):
+    file = folder / "module.py"
+    file.write_text(text)
+    return files_fingerprint([file], folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  # why", ""),
+        ("    assert x", "    # of whatever sign\n\n    assert x"),
+        ("Two of it.", "Two of it, by addition.\n\n    It raises nothing."),
+        ('    """Two of it."""\n', ""),
+        ('"""What it is."""\n', '\n"""What it was."""\n\n\n'),
+        ('    """A thing."""\n\n', ""),
+        ("2 * x", "(\n        2\n        * x\n    )"),
+        ('"a"', "'a'"),
+        ('"shown to users"', '"shown "\n    "to users"'),
+    ],
+)
+def test_how_code_reads_is_not_what_it_does(tmp_path, old, new):
+    assert CODE.count(old) == 1
+    changed = CODE.replace(old, new)
+    assert fingerprint_of(tmp_path, changed) == fingerprint_of(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2 * x", "x * 2"),
+        ("2 * x", "2.0 * x"),
+        ("= 1.0", "= 1"),
+        ("= 1.0", "= True"),
+        ("    assert x\n", ""),
+        ("-> float", "-> int"),
+        ("(Base)", ""),
+        ("shown to users", "shown to its users"),  # a string that is no docstring
+        ('"""A thing."""', '"""A thing."""\n    """A second text is none."""'),
+        ("from os", "from posix"),
+        ("def twice", "@cache\ndef twice"),
+        ("def twice", "async def twice"),
+    ],
+)
+def test_what_code_does_is_what_it_is_known_by(tmp_path, old, new):
+    assert CODE.count(old) == 1
+    changed = CODE.replace(old, new)
+    assert fingerprint_of(tmp_path, changed) != fingerprint_of(tmp_path, CODE)
+
+
+def test_where_a_block_ends_is_told(tmp_path):
+    inner = "if a:\n    if b:\n        f()\n    else:\n        g()\n"
+    outer = "if a:\n    if b:\n        f()\nelse:\n    g()\n"
+    assert fingerprint_of(tmp_path, inner) != fingerprint_of(tmp_path, outer)
+
+
+def test_what_is_no_python_counts_as_it_is_written(tmp_path):
+    first, second = (fingerprint_of(tmp_path, f"def f(  # {word}\n") for word in "ab")
+    assert first != second
+
+
+def test_a_fingerprint_as_written_counts_every_character(tmp_path):
+    names = ("a.py", "b.py")
+    for name in names:
+        (tmp_path / name).write_text("x = 1\n")
+    first, second = (tmp_path / name for name in names)
+    written = files_fingerprint([first, second], tmp_path, as_written=True)
+    assert files_fingerprint([second, first], tmp_path, as_written=True) == written
+    first.write_text("x = 1  # one\n")
+    assert files_fingerprint([first, second], tmp_path, as_written=True) != written
+
+
+def test_a_room_counts_with_the_data_in_it(library):
+    place = cached_artifact("thing", {}, write("file"), code=("one",))
+    for text in ("[1]", "[2]"):
+        (library / "one" / "deep" / "texts.json").write_text(text)
+        code_fingerprint.cache_clear()
+        changed = cached_artifact("thing", {}, write("file"), code=("one",))
+        assert changed != place
+        place = changed
 
 
 def test_a_room_that_is_not_there_is_an_error(library):

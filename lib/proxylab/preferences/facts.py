@@ -1,10 +1,14 @@
-"""What a pair frame holds, and which of its questions another frame holds too.
+"""What a pair frame holds, which of its questions another frame holds too, and splits by question.
 
-The counts that a data card states (identical pairs, empty replies, prompts that differ), and the
-removal of training pairs whose first question also occurs in a test set. Left out: paraphrases;
-two questions are the same here when they agree up to case and white space.
+The counts that a data card states (identical pairs, empty replies, prompts that differ), the
+removal of training pairs whose first question also occurs in a test set, and the number by which
+questions are divided. Left out: paraphrases; two questions are the same here when they agree up to
+case and white space.
 """
 
+import hashlib
+
+import numpy as np
 import pandas as pd
 
 from proxylab.preferences.schema import check_pairs
@@ -35,6 +39,16 @@ def first_questions(pairs: pd.DataFrame) -> pd.Series:
     """The first human turn of each pair, lower-cased, with single spaces."""
     turns = [" ".join(first_human_turn(prompt).casefold().split()) for prompt in pairs["prompt"]]
     return pd.Series(turns, index=pairs.index, dtype="str")
+
+
+def unit_hash(texts: pd.Series, salt: str) -> np.ndarray:
+    """A number in [0, 1) for each text, `(n_texts,)`: spread evenly, and the same wherever asked.
+
+    A split by it (`unit_hash(questions, "pool") < 0.5`) depends on no seed and no order, and keeps
+    equal texts together. Arguments: another `salt` divides the same texts independently.
+    """
+    digests = (hashlib.sha256(f"{salt}:{text}".encode()).digest() for text in texts)
+    return np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
 
 
 def without_overlap(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, int]:

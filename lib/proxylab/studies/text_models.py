@@ -19,7 +19,7 @@ from proxylab.artifacts import cached_artifact
 from proxylab.hub_revisions import revision_to_load, source_identity
 from proxylab.policies import load_policy, save_policy, train_language_model
 from proxylab.preferences import Preferences, fingerprint
-from proxylab.preferences.facts import first_questions
+from proxylab.preferences.facts import first_questions, unit_hash
 from proxylab.profiles import Profile
 from proxylab.rewards.classifier import SequenceClassifierReward
 from proxylab.rewards.groups import groups_of_pairs
@@ -55,12 +55,6 @@ def kept_for_gold(pairs: pd.DataFrame, share: float) -> np.ndarray:
     and pairs about one question stay together.
     """
     return unit_hash(first_questions(pairs), "gold") < share
-
-
-def unit_hash(texts: pd.Series, salt: str) -> np.ndarray:
-    """A number in [0, 1) for each text, the same wherever it is asked."""
-    digests = (hashlib.sha256(f"{salt}:{text}".encode()).digest() for text in texts)
-    return np.array([int.from_bytes(digest[:8], "big") / 2**64 for digest in digests])
 
 
 def without_gold(data: StudyData, profile: Profile) -> StudyData:

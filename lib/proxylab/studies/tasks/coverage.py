@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from proxylab.preferences.facts import first_questions
+from proxylab.preferences.facts import first_questions, unit_hash
 from proxylab.preferences.topics import (
     in_topics,
     set_questions_aside,
@@ -23,7 +23,6 @@ from proxylab.profiles import Profile
 from proxylab.studies.data import StudyData
 from proxylab.studies.tasks.interface import HELD_OUT, POOL, PROMPT_COLUMNS
 from proxylab.studies.tasks.regions import KNOWN_TO_POLICY, KNOWN_TO_PROXY, Regions
-from proxylab.studies.text_models import unit_hash
 
 
 @dataclass(frozen=True)
