@@ -31,7 +31,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
-export TOKENIZERS_PARALLELISM ?= false
+# Where GPUs do the arithmetic, the cores are free to cut texts into tokens.
+export TOKENIZERS_PARALLELISM ?= $(if $(filter-out 0,$(GPUS)),true,false)
 export MALLOC_MMAP_THRESHOLD_ ?= 4294967296
 export MALLOC_TRIM_THRESHOLD_ ?= 4294967296
 export PROXYLAB_ROOT := $(CURDIR)
@@ -51,8 +52,8 @@ help: ## list the commands
 	    printf '  %-10s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo 'PROFILE=$(PROFILE) and CORES=$(CORES) unless given, and GPUS as many as there are; DATA is a folder'
-	@echo 'of real preference data. A run is made again when its notebook, its profile or the library has'
-	@echo 'changed; RERUN=missing keeps every recorded run and makes only those that are missing.'
+	@echo 'of real preference data. A run is made again when its notebook, its profile or code that it can'
+	@echo 'reach has changed; RERUN=missing keeps every recorded run and makes only those that are missing.'
 
 setup: $(STAMP) ## create the virtual environment and install the pinned versions
 
@@ -62,7 +63,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/setup.sh
 site: notebooks ## run the batch and render the site
 	@$(PYTHON_IN_VENV) -m proxylab site
 
-notebooks: $(STAMP) ## run the batch only: every notebook that has no result yet
+notebooks: $(STAMP) ## run the batch only: every run that is missing or has changed
 	@$(SNAKEMAKE) profile=$(PROFILE)
 
 test: lint unit smoke ## lint, unit tests, and the smoke profile from end to end

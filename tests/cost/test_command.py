@@ -15,8 +15,16 @@ def test_it_says_hours_memory_downloads_and_money():
 
 
 def test_it_says_which_runs_the_device_cannot_hold():
-    assert "113 GiB of 80, and 9 runs need more than there is" in ask("--profile", "paper_elephant")
+    assert "115 GiB of 80, and 6 runs need more than there is" in ask("--profile", "paper_elephant")
     assert "0 runs need more" in ask("--profile", "paper_elephant", "--device", "h200")
+
+
+def test_it_says_what_the_hours_leave_out():
+    said = ask("--profile", "gpu", "--device", "h200")
+    # at 2 microseconds a token
+    tokens = float(said.split("not in these hours: ")[1].split(" tokens")[0])
+    hours = float(said.split("about ")[-1].split(" h on one thread")[0])
+    assert hours == pytest.approx(tokens * 2e-6 / 3600, rel=0.02)
 
 
 def test_twice_the_utilisation_is_less_time():
@@ -42,5 +50,5 @@ def test_nothing_is_said_offline_or_where_nothing_is_fetched(monkeypatch):
     assert "15.3 GB" in said  # 2.02 + 13.2 + 0.04
     assert "about" in said
     assert "more than its" not in said
-    large = {"profile": "paper_elephant", "seed": 0, "data": "hub", "algorithm": "dpo"}
+    large = {"profile": "paper_elephant", "seed": 0, "data": "hub", "algorithm": "pro"}
     assert "GiB, which is more than its 80" in command.before_download("align", large)

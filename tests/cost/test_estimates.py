@@ -12,12 +12,13 @@ from proxylab.cost.estimate import (
 from proxylab.cost.plans import PLANS, work_of
 from proxylab.cost.resources import PROCESS_MB, START_MINUTES, job_resources
 from proxylab.cost.setting import setting_of
-from proxylab.cost.work import generate, score, train
+from proxylab.cost.work import Length, generate, score, train
 from proxylab.profiles import load_profile
 
 SMALL = ModelSize("small", body=1000, vocabulary=5, hidden=4, layers=2, output=0)
 RATES = {"train": 100.0, "generate": 10.0, "score": 50.0}
 MACHINE = Machine("by hand", RATES, dict.fromkeys(RATES, 0.0))
+EIGHT = Length.within(8)
 NAMED = ("gpu", "paper", "paper_elephant")
 
 
@@ -27,14 +28,14 @@ def cpu():
 
 
 def test_passes_are_batches_times_new_tokens():
-    assert train("t", SMALL, 100, 8, 20).n_passes == 5
-    assert generate("g", SMALL, 512, 8, 3).n_passes == 2 * 3  # 256 rows a pass
-    assert score("s", SMALL, 10, 8).n_passes == 1  # never less than one
+    assert train("t", SMALL, 100, EIGHT, 20).n_passes == 5
+    assert generate("g", SMALL, 512, EIGHT, 3).n_passes == 2 * 3  # 256 rows a pass
+    assert score("s", SMALL, 10, EIGHT).n_passes == 1  # never less than one
 
 
 def test_a_machine_adds_arithmetic_and_a_fixed_part():
     machine = Machine("m", {"train": 1e6}, {"train": 0.5})
-    work = train("t", SMALL, 10, 8, 5)
+    work = train("t", SMALL, 10, EIGHT, 5)
     # 80 tokens x 3 x (2 x 1000 weights + 4 x 4 wide x 2 layers x 4 others), in two passes
     assert work.flops == 80 * 3 * (2000 + 4 * 2 * 4 * 4)
     assert machine.seconds(work) == pytest.approx(work.flops / 1e6 + 2 * 0.5)
@@ -42,15 +43,22 @@ def test_a_machine_adds_arithmetic_and_a_fixed_part():
 
 def test_sampling_reads_all_weights_for_every_token():
     machine = Machine("m", {"generate": 1e12}, {"generate": 0.0}, bandwidth=1e6)
-    work = generate("g", SMALL, 4, 8, 8)
+    work = generate("g", SMALL, 4, EIGHT, 8)
     # 8 passes, each of 4 bytes x 1020 weights; the arithmetic is nothing beside it
     assert machine.seconds(work) == pytest.approx(8 * 4 * 1020 / 1e6)
 
 
 def test_float32_is_slower_where_the_device_says_so():
     machine = Machine("m", {"score": 1e6}, {"score": 0.0}, full_rate=1e5)
-    full, half = score("s", SMALL, 10, 8), score("s", SMALL, 10, 8, half=True)
+    full, half = score("s", SMALL, 10, EIGHT), score("s", SMALL, 10, EIGHT, half=True)
     assert machine.seconds(full) == pytest.approx(10 * machine.seconds(half))
+
+
+def test_float32_on_a_gpu_is_tf32():
+    # NVIDIA's data sheet: 989.4 * 10^12 a second in bfloat16, half of that in TF32; 67 without it.
+    machine = assumed_machine("h200", utilisation=0.5)
+    assert machine.rates["score"] == pytest.approx(494.7e12)
+    assert machine.full_rate == pytest.approx(247.35e12)
 
 
 def test_a_fit_of_exact_times_gives_back_what_made_them():

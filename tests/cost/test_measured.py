@@ -10,6 +10,7 @@ from proxylab.cost import measure, measured_machine
 from proxylab.cost.measure import measured_steps
 from proxylab.cost.models import size_from_scratch
 from proxylab.cost.trainers import paired
+from proxylab.cost.work import Length
 from proxylab.policies import LanguageModelSettings, new_language_model, save_policy, word_tokenizer
 from proxylab.rewards.training import RewardTraining, train_reward_model
 from proxylab.runs import MeasureCost
@@ -70,5 +71,6 @@ def test_timed_steps_foretell_a_reward_models_training(steps, tmp_path):
     taken = time.process_time() - started
     model = size_from_scratch(size, len(tokenizer)).as_reward_model()
     timed = steps.assign(seconds=steps["cpu"])
-    foretold = measured_machine(timed, "here").seconds(paired("it", model, training, len(pairs)))
+    work = paired("it", model, training, len(pairs), Length.within(64))
+    foretold = measured_machine(timed, "here").seconds(work)
     assert 0.5 < taken / foretold < 2

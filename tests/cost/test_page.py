@@ -8,9 +8,15 @@ from proxylab.pages.scale_profiles import _power
 
 
 class Recorded:
-    """A run as the page reads it."""
+    """A run as the page reads it, of one table."""
 
     record = {"hardware": {"cpu": "a core", "threads": 1, "accelerator": None}}  # noqa: RUF012
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def table(self, name):
+        return self.frame
 
 
 @pytest.fixture
@@ -24,8 +30,7 @@ def steps(monkeypatch):
     frame = pd.DataFrame(
         rows, columns=["kind", "passes", "flops", "cpu", "seconds", "low", "high"]
     ).assign(hidden=8, parameters=1000, batch=4, n_repeats=3, new=2, length=16)
-    monkeypatch.setattr(page, "gather", lambda *_, **__: frame)
-    monkeypatch.setattr(page, "load_runs", lambda *_, **__: [Recorded()])
+    monkeypatch.setattr(page, "load_runs", lambda *_, **__: [Recorded(frame)])
     return frame
 
 
@@ -49,11 +54,11 @@ def test_every_large_profile_has_a_row_and_a_table():
 
 def test_what_no_h100_holds_is_said():
     text = large.memory_sentence("paper_elephant").data
-    # its alignment: three algorithms for three seeds, on models of 6.7 billion float32 weights
-    assert "9 of 25 runs of profile `paper_elephant` (`align`) do not fit one H100" in text
+    # PPO and PRO for three seeds, on models of 6.7 billion float32 weights: DPO asks no proxy
+    assert "6 of 25 runs of profile `paper_elephant` (`align`) do not fit one H100" in text
     assert "An H200 (141 GiB) holds all of them" in text
-    assert "| 113 | 9 | 0 |" in large.profile_table().data
-    assert "| 113 | 9 |" in large.notebook_table("paper_elephant").data
+    assert "| 115 | 6 | 0 |" in large.profile_table().data
+    assert "| 115 | 6 |" in large.notebook_table("paper_elephant").data
     assert large.memory_sentence("gpu").data == "Every run of profile `gpu` fits one H100."
 
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from proxylab.cost.devices import UTILISATION, Machine, assumed_machine, devices
+from proxylab.cost.devices import (
+    ENCODING_SECONDS,
+    UTILISATION,
+    Machine,
+    assumed_machine,
+    devices,
+)
 from proxylab.cost.estimate import (
     HOUR,
     by_run,
@@ -97,6 +103,10 @@ def _summary(estimates: pd.DataFrame, machine: Machine, options: argparse.Namesp
         f"{len(too_large(estimates, machine))} runs need more than there is; "
         f"longest piece: {longest['what']} of {longest['notebook']}, "
         f"{longest['seconds'] / HOUR:.3g} h",
+        f"not in these hours: {found['encoded']:.3g} tokens to be made of texts on the host, about "
+        f"{found['encoded'] * ENCODING_SECONDS / HOUR:.2g} h on one thread "
+        "(TOKENIZERS_PARALLELISM=true takes all cores), and what starts processes, reads data and "
+        "fits linear models",
     ]
     return lines + ([f"money: {found['money']:.3g}"] if "money" in found else [])
 

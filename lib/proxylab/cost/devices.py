@@ -1,10 +1,10 @@
 """How long work takes: on a device whose peak is known at an assumed share of it, or as measured.
 
-Assumed: seconds = operations / (peak x utilisation), with the peak of bfloat16 or of float32, and
-for generation, which reads all weights
-for every token, not less than bytes / bandwidth (Pope et al. 2022, arXiv 2211.05102, section 2),
-plus a fixed time a layer and pass. Measured: seconds = a x passes + operations / b, with a and b
-fitted to timed steps of each kind of work.
+Assumed: seconds = operations / (peak x utilisation), with the peak of bfloat16, or of TF32 where
+products are in float32 (`machine.device` lets them be TF32 on a GPU), and for generation, which
+reads all weights for every token, not less than bytes / bandwidth (Pope et al. 2022, arXiv
+2211.05102, section 2), plus a fixed time a layer and pass. Measured: seconds = a x passes +
+operations / b, with a and b fitted to timed steps of each kind of work.
 """
 
 from collections.abc import Mapping
@@ -22,17 +22,19 @@ from proxylab.names import missing_name
 
 UTILISATION = 0.3  # of the peak: below the 0.44 to 0.46 of MT-NLG and PaLM (2204.02311, table 3)
 LAYER_SECONDS = {"train": 1.5e-3, "generate": 5e-4, "score": 5e-4}  # assumed, eager kernels
+# To make a token of text, on one thread: measured for our own tokenizers on a slow core of today.
+ENCODING_SECONDS = 2e-6
 
 
 @dataclass(frozen=True)
 class Device:
-    """An accelerator: peak operations a second in bfloat16 and in float32, bytes a second, bytes
-    of memory."""
+    """An accelerator: peak operations a second in bfloat16 and in TF32, bytes a second, bytes of
+    memory."""
 
     name: str
     what: str
     flops: float
-    full_flops: float
+    tf32_flops: float
     bandwidth: float
     memory: float
 
@@ -72,7 +74,7 @@ def devices(*, root: Path | None = None) -> dict[str, Device]:
             row.name,
             row.what,
             row.peak_tflops * 1e12,
-            row.full_tflops * 1e12,
+            row.tf32_tflops * 1e12,
             row.bandwidth_gb_s * 1e9,
             row.memory_gib * 2**30,
         )
@@ -90,7 +92,7 @@ def assumed_machine(name: str, *, utilisation: float = UTILISATION) -> Machine:
         device.what,
         dict.fromkeys(LAYER_SECONDS, utilisation * device.flops),
         LAYER_SECONDS,
-        full_rate=utilisation * device.full_flops,
+        full_rate=utilisation * device.tf32_flops,
         per_layer=True,
         bandwidth=device.bandwidth,
         memory=device.memory,

@@ -10,11 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from proxylab.cost.data_sets import HH_RLHF, data_sets
 from proxylab.cost.devices import Machine
 from proxylab.cost.formulas import weight_bytes
 from proxylab.cost.models import UnknownModel, hub_models, model_of
 from proxylab.cost.plans import work_of
-from proxylab.cost.setting import HH_RLHF, WORLD, data_sets
+from proxylab.cost.setting import WORLD
 from proxylab.cost.work import Work
 from proxylab.parameters import check_parameters, model_for
 from proxylab.profiles import Profile
@@ -34,15 +35,17 @@ def estimate_profile(profile: Profile, machine: Machine, *, with_data: bool = Tr
 def estimate_runs(runs: Iterable[PlannedRun], profile: Profile, machine: Machine) -> pd.DataFrame:
     """A row a piece of work: run (its number), notebook, name, what, kind, and what it takes.
 
-    parameters, n_tokens, n_passes, flops; seconds on `machine`; gib: memory beyond the weights;
-    weights_gib: the weights of all models of the run. A run without a model has one row of zeros.
+    parameters, longest and mean_length of its texts (tokens), n_tokens, n_encoded_tokens (that the
+    host makes of texts), n_passes, flops; seconds on `machine`, the host's not counted; gib: memory
+    beyond the weights; weights_gib: the weights of all models of the run. A run without a model has
+    one row of zeros.
     """
     made: set = set()
     rows = []
     for number, (notebook, values) in enumerate(runs):
         works = work_of(notebook, values, profile)
-        own = [work for work in works if work.shared is None or work.shared not in made]
-        made |= {work.shared for work in works if work.shared is not None}
+        own = [work for work in works if (work.shared, work.what) not in made]
+        made |= {(work.shared, work.what) for work in works if work.shared is not None}
         known = {"run": number, "notebook": notebook, "name": _name(notebook, values)}
         known["weights_gib"] = _weights(works)
         rows += [{**known, **_row(work, machine)} for work in own] or [{**known, **NOTHING}]
@@ -55,6 +58,7 @@ def by_run(estimates: pd.DataFrame) -> pd.DataFrame:
     table = grouped.agg(
         flops=("flops", "sum"),
         tokens=("n_tokens", "sum"),
+        encoded=("n_encoded_tokens", "sum"),
         hours=("seconds", lambda seconds: seconds.sum() / HOUR),
         weights_gib=("weights_gib", "first"),
         gib=("gib", "max"),
@@ -69,12 +73,14 @@ def too_large(estimates: pd.DataFrame, machine: Machine) -> pd.DataFrame:
 
 
 def totals(estimates: pd.DataFrame, *, price_per_hour: float | None = None) -> dict[str, float]:
-    """Of all runs: n_runs, flops, tokens, hours on one device, largest memory, money if asked."""
+    """Of all runs: n_runs, flops, tokens, encoded (tokens that the host makes of texts), hours on
+    one device, largest memory, money if asked."""
     runs = by_run(estimates)
     found = {
         "n_runs": len(runs),
         "flops": runs["flops"].sum(),
         "tokens": runs["tokens"].sum(),
+        "encoded": runs["encoded"].sum(),
         "hours": runs["hours"].sum(),
         "memory_gib": runs["memory_gib"].max(),
     }
@@ -87,7 +93,7 @@ def downloads(profile: Profile) -> pd.DataFrame:
     known = data_sets()
     read = {values.get("data", WORLD) for _, values in profile.planned_runs(with_data=True)}
     sets = [name for asked, name in FETCHED.items() if asked in read]
-    rows += [(name, "data", known.loc[name, "download_gb"]) for name in sets]
+    rows += [(name, "data", known[name].download_gb) for name in sets]
     return pd.DataFrame(rows, columns=["id", "kind", "gb"])
 
 
@@ -107,9 +113,11 @@ NOTHING = {
     "parameters": 0,
     "layers": 0,
     "half": False,
-    "length": 0,
+    "longest": 0,
+    "mean_length": 0.0,
     "n_sequences": 0.0,
     "n_tokens": 0.0,
+    "n_encoded_tokens": 0.0,
     "n_passes": 0.0,
     "flops": 0.0,
     "seconds": 0.0,
@@ -126,9 +134,11 @@ def _row(work: Work, machine: Machine) -> dict[str, Any]:
         "parameters": work.model.parameters,
         "layers": work.model.layers,
         "half": work.half,
-        "length": work.length,
+        "longest": work.length.longest,
+        "mean_length": work.length.mean,
         "n_sequences": work.n_sequences,
         "n_tokens": work.n_tokens,
+        "n_encoded_tokens": work.n_encoded_tokens,
         "n_passes": work.n_passes,
         "flops": work.flops,
         "seconds": machine.seconds(work),

@@ -11,7 +11,8 @@ from proxylab.cost.models import ModelSize
 
 FORWARD = 2  # operations a weight and token
 TRAINING_PASSES, ADAPTER_PASSES = 3, 2  # the work of a step, in forward passes
-WEIGHT_BYTES = 4  # every trainer here keeps its weights in float32
+# Every trainer here keeps its weights in float32; a released reward model takes half of that.
+WEIGHT_BYTES = 4
 STATE_BYTES = 4 + 8  # of a trained weight: its gradient, and AdamW's two moments
 # Korthikanti et al. count 34 bytes a token, unit of width and layer in 16 bits: 68 in float32.
 ACTIVATION_BYTES = 68

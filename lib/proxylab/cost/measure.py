@@ -15,7 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from proxylab.cost.models import ModelSize, size_from_scratch
 from proxylab.cost.setting import SPECIAL_TOKENS
-from proxylab.cost.work import Work, generate, score, train
+from proxylab.cost.work import Length, Work, generate, score, train
 from proxylab.machine.device import sampling_arithmetic
 from proxylab.policies import (
     LanguageModelSettings,
@@ -73,7 +73,7 @@ def _pieces(
 ) -> Sequence[Piece]:
     """The three kinds of work on sequences of one length, each with what does it."""
     length, new = settings.length, settings.new_tokens
-    n = TRAINING_STEPS * batch
+    n, each = TRAINING_STEPS * batch, Length.within(length)
     half, rest = length // 2, length - length // 2 - 1  # the last token is the end token
     texts = [_words(settings, n, count, seed) for seed, count in enumerate((half, rest))]
     ids = torch.randint(SPECIAL_TOKENS, settings.vocabulary, (batch, length), device=model.device)
@@ -85,9 +85,9 @@ def _pieces(
         )
 
     return [
-        (train("steps", size, n, length, batch), learn),
-        (generate("completions", size, batch, length, new, batch=batch), _sampler(model, ids, new)),
-        (score("sequences", size, batch, length), lambda: _read(model, ids)),
+        (train("steps", size, n, each, batch), learn),
+        (generate("completions", size, batch, each, new, batch=batch), _sampler(model, ids, new)),
+        (score("sequences", size, batch, each), lambda: _read(model, ids)),
     ]
 
 
@@ -116,7 +116,7 @@ def _facts(work: Work, batch: int) -> dict[str, float | str]:
         "layers": work.model.layers,
         "parameters": work.model.parameters,
         "batch": batch,
-        "length": work.length,
+        "length": work.length.longest,
         "new": work.new,
         "n_tokens": work.n_tokens,
         "flops": work.flops,

@@ -3,10 +3,11 @@
 from collections.abc import Hashable
 from typing import Any
 
+import torch
 from pydantic import BaseModel
 
 from proxylab.cost.models import ModelSize
-from proxylab.cost.work import Work, train
+from proxylab.cost.work import Length, Work, train
 from proxylab.policies.language_model import TrainingSettings
 from proxylab.policies.lora import base_dtype
 from proxylab.rewards.ranked import RankedTraining
@@ -29,10 +30,12 @@ def how_trained(model: ModelSize, settings: BaseModel) -> dict[str, Any]:
 def in_bfloat16(settings: BaseModel) -> bool:
     """Whether a trainer's products are in bfloat16 where the device has it.
 
-    `dtype` "auto" and settings that say nothing (language models) mean where it is fast.
+    `dtype` "auto" and settings that say nothing (language models) mean where it is fast; adapters
+    on a base in bfloat16 leave no choice.
     """
     precision = getattr(settings, "precision", None) or getattr(settings, "dtype", "auto")
-    return precision != "float32"
+    lora = getattr(settings, "lora", None)
+    return precision != "float32" or base_dtype(lora) != torch.float32
 
 
 def adapter_weights(model: ModelSize, rank: int) -> int:
@@ -50,11 +53,16 @@ def a_pass(settings: BaseModel, units: int) -> int:
 
 
 def dialogues(
-    what: str, model: ModelSize, settings: TrainingSettings, n: int, length: int, *key: Hashable
+    what: str,
+    model: ModelSize,
+    settings: TrainingSettings,
+    n: float,
+    length: Length,
+    *key: Hashable,
 ) -> Work:
     """A language model's training on `n` dialogues, shared by all with the same `key`."""
     batch = a_pass(settings, settings.batch_size)
-    options = {**how_trained(model, settings), "shared": (what, *key, n, settings)}
+    options = {**how_trained(model, settings), "shared": (what, *key, n, settings), "n_encoded": n}
     return train(what, model, settings.epochs * n, length, batch, **options)
 
 
@@ -63,20 +71,26 @@ def ranked(
     model: ModelSize,
     settings: RankedTraining,
     n_texts: float,
-    length: int,
+    length: Length,
     *key: Hashable,
 ) -> Work:
     """A reward model's training on groups of `n_texts` completions, shared by `key` if given."""
     batch = a_pass(settings, settings.batch_size)
     shared = (what, *key, settings) if key else None
-    options = {**how_trained(model, settings), "shared": shared}
+    options = {**how_trained(model, settings), "shared": shared, "n_encoded": n_texts}
     return train(what, model, settings.epochs * n_texts, length, batch, **options)
 
 
 def paired(
-    what: str, model: ModelSize, settings: RewardTraining, n_pairs: float, *key: Hashable
+    what: str,
+    model: ModelSize,
+    settings: RewardTraining,
+    n_pairs: float,
+    length: Length,
+    *key: Hashable,
 ) -> Work:
     """A reward model's training on `n_pairs` pairs through TRL, shared by `key` if given."""
-    n, batch = PAIR * settings.epochs * n_pairs, PAIR * a_pass(settings, settings.batch_size)
-    options = {**how_trained(model, settings), "shared": (what, *key) if key else None}
-    return train(what, model, n, settings.max_length, batch, **options)
+    n_texts, batch = PAIR * n_pairs, PAIR * a_pass(settings, settings.batch_size)
+    shared = (what, *key) if key else None
+    options = {**how_trained(model, settings), "shared": shared, "n_encoded": n_texts}
+    return train(what, model, settings.epochs * n_texts, length, batch, **options)

@@ -21,6 +21,7 @@ from proxylab.machine.gpu_slots import VISIBLE
 
 PERIOD_MS = 500
 PROGRAM = "nvidia-smi"
+DEVICE_VARIABLE = "PROXYLAB_DEVICE"  # as in `machine.device`, which loads torch
 
 
 @dataclass
@@ -86,8 +87,8 @@ def watch_accelerator() -> Iterator[AcceleratorWatch]:
 
 
 def _may_use_none() -> bool:
-    """Whether the variable is there and names no device; what others do is not this job's work."""
-    return os.environ.get(VISIBLE) == ""
+    """Whether a variable is there and names no device; what others do is not this job's work."""
+    return os.environ.get(VISIBLE) == "" or os.environ.get(DEVICE_VARIABLE) == "cpu"
 
 
 def _chosen_devices() -> list[str]:

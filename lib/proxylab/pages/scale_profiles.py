@@ -46,8 +46,8 @@ def profile_table() -> Markdown:
             }
         )
     sold = ", ".join(
-        f"{d.what} {number(d.flops / 1e12, 0)} in bfloat16 and {number(d.full_flops / 1e12, 0)} in "
-        "float32"
+        f"{d.what} {number(d.flops / 1e12, 0)} in bfloat16 and {number(d.tf32_flops / 1e12, 0)} in "
+        "TF32, as float32 is taken there"
         for name, d in devices().items()
         if name in DEVICES
     )
@@ -113,12 +113,13 @@ def arithmetic(name: str = LARGE[1], device: str = DEVICES[0]) -> Markdown:
     rows, known = estimates(name, device), devices()[device]
     row = rows[rows["kind"] == "train"].sort_values("seconds").iloc[-1]
     a_token = row["flops"] / row["n_tokens"]
-    peak, form = (known.flops, "bfloat16") if row["half"] else (known.full_flops, "float32")
+    peak, form = (known.flops, "bfloat16") if row["half"] else (known.tf32_flops, "TF32")
     fixed = row["n_passes"] * LAYER_SECONDS["train"] * row["layers"]
     return Markdown(
         f"*{row['what']}* of `{row['notebook']}` in profile {name} trains {row['model']}, "
-        f"{row['parameters']:,} weights. {row['n_sequences']:,.0f} sequences x {row['length']} "
-        f"tokens = {row['n_tokens']:,.0f} tokens. A token takes {_power(a_token)} operations "
+        f"{row['parameters']:,} weights. {row['n_sequences']:,.0f} sequences x "
+        f"{number(row['mean_length'], 0)} tokens = {row['n_tokens']:,.0f} tokens. A token takes "
+        f"{_power(a_token)} operations "
         f"({number(a_token / row['parameters'], 1)} a weight: 6 where all are trained, 4 with "
         "adapters; an embedding is looked up, and attention adds a little), in all "
         f"{_power(row['flops'])}. At {number(UTILISATION, 1)} of {_power(peak)} a second in {form} "

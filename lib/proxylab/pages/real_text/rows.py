@@ -24,7 +24,7 @@ CONFLICT, FEEDBACK, ALIGN = "measure_conflict", "shf_cas", "align"
 TASKS = ("harmless", "helpful")
 WORLD_TASKS = ("safety", "questions")  # those whose proxy has a gap in coverage, as here
 IN_WORLD = "world: "
-NO_NARROWER = "for two to four seeds no narrower than Student's t over them"
+NO_NARROWER = "for fewer than ten seeds no narrower than Student's t over them"
 QUADRANTS = ("both", "policy only", "proxy only", "neither")
 
 
