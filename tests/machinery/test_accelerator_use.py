@@ -18,6 +18,7 @@ def driver(tmp_path, monkeypatch):
         program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/called\n{said}exec sleep 60\n')
         program.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.delenv("PROXYLAB_DEVICE", raising=False)
         return tmp_path / "called"
 
     return install
@@ -49,9 +50,14 @@ def test_the_program_ends_with_the_block(driver):
     assert process.returncode is not None
 
 
-def test_a_job_that_may_use_no_device_does_not_read_those_of_others(driver, monkeypatch):
+@pytest.mark.parametrize(
+    ("variable", "value"), [("CUDA_VISIBLE_DEVICES", ""), ("PROXYLAB_DEVICE", "cpu")]
+)
+def test_a_job_that_may_use_no_device_does_not_read_those_of_others(
+    driver, monkeypatch, variable, value
+):
     called = driver(["100"])
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv(variable, value)
     with watch_accelerator() as watch:
         assert watch._process is None
     assert watch.record is None

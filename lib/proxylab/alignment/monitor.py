@@ -5,7 +5,8 @@ itself (temperature 1), so that checkpoints of all optimisers are measured alike
 reaches the training.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,22 +52,32 @@ class Monitor:
         done, before = (self.n_checkpoints * s // n_steps for s in (step, step - 1))
         return done > before
 
-    def measure(self, policy: Policy, reference: LanguageModelPolicy, step: int) -> pd.DataFrame:
+    def measure(
+        self,
+        policy: Policy,
+        reference: LanguageModelPolicy,
+        step: int,
+        *,
+        arithmetic: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> pd.DataFrame:
         """One row a monitoring prompt, each value a mean over its samples.
 
+        Arguments: `arithmetic` makes the context in which both policies are read. Judges are not:
+        a reward is the same number whatever precision a policy is trained in.
         Columns: step, prompt (its index), reward (of the proxy), gold, kl (nats a response, of
         the policy from the reference; NaN for a policy that is no language model), entropy (nats
         a token), n_tokens, share_finished (end token reached in time).
         """
-        samples = policy.sample(
-            self.prompts,
-            n_samples=self.n_samples,
-            max_new_tokens=self.max_new_tokens,
-            seed=self.seed,
-        )
-        divergence, entropy = np.full((2, *samples.n_tokens.shape), np.nan)
-        if isinstance(policy, LanguageModelPolicy):
-            divergence, entropy = divergence_and_entropy(policy.model, reference.model, samples)
+        with arithmetic():
+            samples = policy.sample(
+                self.prompts,
+                n_samples=self.n_samples,
+                max_new_tokens=self.max_new_tokens,
+                seed=self.seed,
+            )
+            divergence, entropy = np.full((2, *samples.n_tokens.shape), np.nan)
+            if isinstance(policy, LanguageModelPolicy):
+                divergence, entropy = divergence_and_entropy(policy.model, reference.model, samples)
         return pd.DataFrame(
             {
                 "step": step,

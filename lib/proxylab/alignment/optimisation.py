@@ -15,6 +15,7 @@ from accelerate.state import AcceleratorState
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import PreTrainedModel, get_scheduler
 
+from proxylab.machine.processes import n_processes
 from proxylab.policies.lora import LoraSettings, Precision, base_dtype
 from proxylab.policies.recomputing import recompute_activations
 
@@ -94,9 +95,9 @@ class Stepper:
 
 def make_accelerator(precision: Precision, device: torch.device) -> Accelerator:
     """An accelerator on `device`; bfloat16 computes in it, while weights stay float32."""
-    # The state is one for the whole process, and would refuse another precision than the first
-    # trainer's; the group of processes, which is kept apart, stays.
-    AcceleratorState._reset_state()
+    # The state is one for the whole process: it would refuse another precision than the first
+    # trainer's, and keep its device. A group of processes, which is kept apart, stays.
+    AcceleratorState._reset_state(reset_partial_state=n_processes() == 1)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # accelerate takes the current one, whatever a model is on
     mixed = "bf16" if precision == "bfloat16" else "no"

@@ -151,8 +151,9 @@ class Fitting:
         if self._monitor is None:
             return pd.DataFrame()
         policy = self.current if step else self._reference
-        with self.accelerator.autocast():  # else rounding of one side alone would pass for KL
-            return self._monitor.measure(policy, self._reference, step)
+        # Both policies in one arithmetic: rounding of one side alone would pass for KL.
+        arithmetic = self.accelerator.autocast
+        return self._monitor.measure(policy, self._reference, step, arithmetic=arithmetic)
 
     def _finished(self, name: str) -> LanguageModelPolicy:
         model = self.accelerator.unwrap_model(self._stepper.model, keep_fp32_wrapper=False)
