@@ -16,8 +16,8 @@ from pathlib import Path
 # Running this script is asking for the network; a setting of the user's still wins.
 os.environ.setdefault("HF_HUB_OFFLINE", "0")
 
+from proxylab.hub_revisions import HubRevisionError
 from proxylab.preferences import (
-    HUB_REVISION,
     SPLITS,
     SUBSETS,
     HubUnreachableError,
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             splits=options.split or ["test"],
             revision=options.revision,
         )
-    except HubUnreachableError as error:
+    except (HubRevisionError, HubUnreachableError) as error:
         print(f"fetch: {error}", file=sys.stderr)
         return 1
     print("\n".join(str(path) for path in paths))
@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=DEFAULT_FOLDER, help="folder of the subsets")
     parser.add_argument("--subset", action="append", choices=SUBSETS, help="default: all four")
     parser.add_argument("--split", action="append", choices=SPLITS, help="default: test")
-    parser.add_argument("--revision", default=HUB_REVISION, help="commit on the hub")
+    parser.add_argument("--revision", help="commit on the hub (default: that of profiles/hub.lock)")
     return parser
 
 

@@ -34,10 +34,18 @@ def _machine() -> str:
 
 
 def _device() -> str:
-    import torch  # noqa: F401 - provenance asks for a device only where torch is loaded
+    from proxylab.machine.device import DEVICE_VARIABLE, usable_device  # loads torch
 
+    try:
+        usable_device()
+    except ValueError as error:
+        return f"No model can run: {error}."
     device = provenance.accelerator()
-    return f"Models run on {device}." if device else "No GPU is seen: models run on the processor."
+    if device:
+        return f"Models run on {device}."
+    if os.environ.get(DEVICE_VARIABLE) == "cpu":
+        return f"{DEVICE_VARIABLE}=cpu: models run on the processor."
+    return "No GPU is seen: models run on the processor."
 
 
 def _hub() -> str:

@@ -6,6 +6,7 @@ executed and its result is in the store. The kernel is this very interpreter, in
 folder, whatever kernels the machine has registered.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -88,8 +89,8 @@ def run_notebook(
     result = run_folder(path.stem, resolved, defaults=defaults, root=root)
     executed = build_folder(root) / "runs" / result.relative_to(root / "results")
     executed = own_folder(executed.with_name(executed.name + ".ipynb"), build_folder(root))
-    version = result_version_of(result / RESULT_FILE)
-    if version is not None and version >= getattr(model, "result_version", 1) and not force:
+    version = None if force else result_version_of(result / RESULT_FILE)
+    if version is not None and version >= getattr(model, "result_version", 1):
         return RunReport(result, executed, skipped=True)
     before = _stamp(result)
     unfinished = _execute(path, executed, parameters or {}, root)
@@ -130,11 +131,16 @@ def resolve_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if unknown:
         raise ParameterError(f"{path.name}: {'; '.join(unknown)}")
+    for name, value in given.items():
+        if isinstance(declared[name], list) and not _is_list(value):
+            raise ParameterError(
+                f"""parameter `{name}` must be a list, written '["a", "b"]' (got {value!r})"""
+            )
     return {**declared, **given}
 
 
 def parse_value(text: str) -> Any:
-    """Return a command line's value as papermill's -p reads it; [..] and {..} are read as JSON."""
+    """Return a command line's value as papermill's -p reads it; [..] and {..} in JSON are read."""
     literals = {"True": True, "true": True, "False": False, "false": False, "None": None}
     if text in literals:
         return literals[text]
@@ -143,7 +149,16 @@ def parse_value(text: str) -> Any:
             return kind(text)
         except ValueError:
             continue
-    return json.loads(text) if text[:1] in ("[", "{") else text
+    if text[:1] in ("[", "{"):
+        with contextlib.suppress(json.JSONDecodeError):  # what it is not fit for will say so
+            return json.loads(text)
+    return text
+
+
+def _is_list(value: Any) -> bool:
+    """Whether this is a list, or the text of one as papermill's -p hands it over."""
+    value = parse_value(value) if isinstance(value, str) else value
+    return isinstance(value, list | tuple)
 
 
 def _execute(path: Path, executed: Path, parameters: Mapping[str, Any], root: Path) -> Path:

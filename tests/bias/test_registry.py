@@ -16,6 +16,7 @@ from proxylab.bias import (
     UniformFlips,
     bias_named,
     make_bias,
+    named_dose,
     register_bias,
 )
 from proxylab.bias import registry as module
@@ -154,3 +155,14 @@ def test_a_file_in_the_folder_is_found_by_its_biases_name(tmp_path, monkeypatch,
     assert make_bias("shout", 0.5).biased(np.zeros(1), ["p"], ["r"]).tolist() == [0.5]
     with pytest.raises(ValueError, match="no bias 'shuot'"):
         make_bias("shuot", 0.5)
+
+
+def test_a_bias_and_its_dose_are_read_from_one_text():
+    assert named_dose("length_bias=0.25") == ("length_bias", 0.25)
+    for text, message in (
+        ("lenght_bias=1", "no bias 'lenght_bias'.*length_bias"),
+        ("length_bias", "not of the form"),
+        ("length_bias=much", "not of the form"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            named_dose(text)

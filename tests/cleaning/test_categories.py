@@ -15,9 +15,9 @@ from proxylab.cleaning import (
     category_by_votes,
     category_counts,
     cleaned_set,
-    swap_pairs,
 )
 from proxylab.preferences import PreferenceError, check_pairs
+from proxylab.preferences.swapping import swap_replies
 from proxylab.stats import wilson
 
 ALL_TRUE = [True] * 4
@@ -197,7 +197,7 @@ def test_exchanging_the_responses_exchanges_same_and_opposite_and_nothing_else(c
     # Without toxicity: it concerns the chosen response only, so it does not survive the exchange.
     pairs = pair_frame([(chosen, rejected) for chosen, rejected, _ in cases])
     votes = votes_on(pairs, [choices for _, _, choices in cases])
-    swapped = swap_pairs(pairs, pd.Series(True, index=pairs.index))
+    swapped = swap_replies(pairs, pd.Series(True, index=pairs.index))
     exchanged = votes.assign(
         choice=votes["choice"].replace({"chosen": "rejected", "rejected": "chosen"})
     )
@@ -274,8 +274,19 @@ def test_a_hundred_thousand_pairs_take_no_loop():
 def test_what_is_said_of_a_reply_turns_with_it():
     pairs = pair_frame([("good", "bad"), ("kind", "rude")])
     pairs = pairs.assign(chosen_safe=[True, True], rejected_safe=[False, True])
-    turned = swap_pairs(pairs, pd.Series([True, False]))
+    pairs = pairs.assign(gold_chosen=[-1.0, 2.0], gold_rejected=[1.0, 0.5])
+    categories = pd.DataFrame({"pair_id": pairs["pair_id"], "category": ["Opposite", "Same"]})
+    turned = cleaned_set(pairs, categories)
     assert turned["chosen"].tolist() == [pairs["rejected"][0], pairs["chosen"][1]]
     assert turned["chosen_safe"].tolist() == [False, True]
     assert turned["rejected_safe"].tolist() == [True, True]
+    assert turned["gold_chosen"].tolist() == [1.0, 2.0]
+    assert turned["gold_rejected"].tolist() == [-1.0, 0.5]
     assert turned["pair_id"].equals(pairs["pair_id"])
+
+
+def test_what_is_said_of_one_reply_alone_cannot_be_turned():
+    pairs = pair_frame([("good", "bad")]).assign(chosen_safe=True)
+    categories = pd.DataFrame({"pair_id": pairs["pair_id"], "category": ["Opposite"]})
+    with pytest.raises(ValueError, match="'chosen_safe' has no 'rejected_safe'"):
+        cleaned_set(pairs, categories)

@@ -11,6 +11,7 @@ from proxylab.parameters import (
     model_for,
     read_parameters,
 )
+from proxylab.runs import ShfCas
 
 
 class Toy(RunParameters):
@@ -142,3 +143,10 @@ def test_a_notebook_that_differs_from_the_model_fails(tmp_path, source, message)
 def test_a_notebook_without_the_tag_fails(tmp_path):
     with pytest.raises(ParameterError, match="found 0"):
         check_notebook_parameters(write_notebook(tmp_path / "a.ipynb", CELL, tags=()), Toy)
+
+
+@pytest.mark.parametrize("given", [{"annotator": "noisy"}, {"annotator_noise": 0.5}])
+def test_a_noisy_annotator_has_noise_and_no_other_has(given):
+    with pytest.raises(ParameterError, match=r"parameter `annotator_noise` .*noisy"):
+        check_parameters(ShfCas, given)
+    assert check_parameters(ShfCas, {"annotator": "noisy", "annotator_noise": 0.5}).seed == 0

@@ -141,6 +141,32 @@ def test_nothing_names_the_machine_or_its_user(project, monkeypatch):
     assert [word for word in forbidden if word in text] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("dpo:/srv/alice/policy,/srv/alice/ref", "dpo:(folder)/policy,(folder)/ref"),
+        ("dpo:EleutherAI/pythia-1b,/srv/my data/ref/", "dpo:EleutherAI/pythia-1b,(folder)/ref/"),
+        ("ranker:/srv/alice/m", "ranker:(folder)/m"),
+        (r"ranker:C:\Users\alice\m", "ranker:(folder)/m"),
+        ("['/srv/alice/a.csv', '/b']", "['(folder)/a.csv', '(folder)/b']"),
+        ("file:///srv/alice/a.csv", "file://(folder)/a.csv"),
+        ("/srv/my data/own.py:score", "(folder)/own.py:score"),
+    ],
+)
+def test_a_path_inside_a_text_is_cut_to_its_last_part(text, shown):
+    assert provenance.scrub(text) == shown
+    assert provenance.scrub(shown) == shown
+    assert "alice" not in run_id(StoreToy(data=text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://judge:80/v1", "EleutherAI/pythia-1b", "a / b", "./m", "../m", "x/*/y", "and/or"],
+)
+def test_what_is_no_absolute_path_stays(text):
+    assert provenance.scrub(text) == text
+
+
 def test_git_is_recorded_where_there_is_a_checkout_and_not_required(project, monkeypatch):
     assert provenance.git_state(project) == {"commit": None, "dirty": None}
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
@@ -361,6 +387,34 @@ def test_an_older_result_version_counts_as_missing(project, monkeypatch):
         load_runs("store_toy")
     record(StoreToy(seed=1))
     assert load_runs("store_toy")[0].record["result_version"] == 2
+
+
+def test_an_outdated_local_run_does_not_hide_a_current_shipped_one(project, monkeypatch):
+    local = record(StoreToy(seed=1))
+    monkeypatch.setattr(StoreToy, "result_version", 2)
+    shipped = project / "results" / "shipped" / "store_toy" / local.name
+    old = local.rename(local.with_name("kept-aside"))
+    shipped.parent.mkdir(parents=True)
+    record(StoreToy(seed=1), gold=0.5).rename(shipped)
+    old.rename(local)
+    with pytest.warns(UserWarning, match="1 run\\(s\\) of store_toy have an older result version"):
+        (run,) = load_runs("store_toy")
+    assert run.shipped
+    assert run.metric("gold").value == 0.5
+
+
+def test_an_outdated_shipped_run_is_not_complained_of_where_a_local_one_is_current(
+    project, monkeypatch, recwarn
+):
+    old = record(StoreToy(seed=1))
+    shipped = project / "results" / "shipped" / "store_toy"
+    shipped.mkdir(parents=True)
+    old.rename(shipped / old.name)
+    monkeypatch.setattr(StoreToy, "result_version", 2)
+    record(StoreToy(seed=1))
+    (run,) = load_runs("store_toy")
+    assert not run.shipped
+    assert not recwarn.list
 
 
 def test_damage_is_named(project):

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from proxylab import runner
 from proxylab.__main__ import main
-from proxylab.parameters import ParameterError
-from proxylab.results import load_runs
+from proxylab.parameters import ParameterError, check_parameters, model_for
+from proxylab.results import load_runs, run_folder
 
 MODEL = """
 from typing import ClassVar
@@ -86,9 +86,34 @@ def test_a_notebook_is_run_recorded_and_then_skipped(project, notebook, capfd):
     assert run.folder.joinpath("result.json").stat().st_mtime_ns > written
 
 
+def test_a_damaged_result_is_named_and_made_again_where_told(project, notebook, capfd):
+    values = runner.resolve_parameters(notebook, {"seed": 3})
+    result = run_folder("tiny", check_parameters(model_for("tiny"), values), root=project)
+    result.mkdir(parents=True)
+    for text in ('{"schema_version": 1', "{}", "[]"):
+        (result / "result.json").write_text(text)
+        assert main(["run", str(notebook), "-p", "seed", "3"]) == 1
+        assert f"result.json of run {result.name} cannot be read" in capfd.readouterr().err
+    assert not runner.run_notebook(notebook, {"seed": 3}, force=True).skipped
+    assert load_runs("tiny")[0].run_id == result.name
+
+
 def test_the_command_line_fails_with_one_line(notebook, capfd):
     assert main(["run", str(notebook), "-p", "seed", "three"]) == 1
     assert capfd.readouterr().err.startswith("proxylab: parameter `seed`")
+
+
+@pytest.mark.parametrize("value", ['["a"', "[random, conflict]", "random"])
+def test_a_list_that_is_none_names_its_parameter_and_shows_the_form(project, capfd, value):
+    page = project / "notebooks" / "pages" / "about.ipynb"
+    write(page, [("selectors = []", ["parameters"]), ("print(selectors)", [])])
+    assert main(["page", str(page), "-p", "selectors", value]) == 1
+    said = capfd.readouterr().err
+    assert 'parameter `selectors` must be a list, written \'["a", "b"]\'' in said
+    assert repr(value) in said
+    given = [["a"], ("a",), '["a"]']  # the last as papermill itself hands it over
+    for value in given:
+        assert runner.resolve_parameters(page, {"selectors": value}) == {"selectors": value}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +164,15 @@ def test_a_page_is_executed_into_the_build_folder(project, capfd):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("3", 3), ("1e-4", 1e-4), ("true", True), ("None", None), ("ppo", "ppo"), ("[1, 2]", [1, 2])],
+    [
+        ("3", 3),
+        ("1e-4", 1e-4),
+        ("true", True),
+        ("None", None),
+        ("ppo", "ppo"),
+        ("[1, 2]", [1, 2]),
+        ("[1", "[1"),
+    ],
 )
 def test_values_are_read_as_papermill_reads_them(text, value):
     assert runner.parse_value(text) == value

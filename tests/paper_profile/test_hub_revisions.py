@@ -13,10 +13,12 @@ from proxylab.hub_revisions import (
     read_lock,
     revision_to_load,
 )
-from proxylab.preferences import HUB_ID, HUB_REVISION
+from proxylab.preferences import HUB_ID, download_layout
 from proxylab.profiles import PlannedRun, Profile, load_profile
+from proxylab.studies import world_models
 
 ROOT = Path(__file__).parents[2]
+OF_HUB = {"base": "org/first", "size": {"max_length": 64}}
 FIRST, SECOND, NEWEST = "1" * 40, "2" * 40, "f" * 40
 
 
@@ -51,7 +53,8 @@ def hub(monkeypatch):
 
 
 def profile(*models: str, data: tuple[str, ...] = ()) -> Profile:
-    lines = [{"text_backbone": {"base": models[0]}}, {"text_gold": {"model": models[-1]}}]
+    backbone = {"base": models[0], "size": {"max_length": 512}}
+    lines = [{"text_backbone": backbone}, {"text_gold": {"model": models[-1]}}]
     batch = (PlannedRun(notebook="clean", parameters={"data": data}),) if data else ()
     return Profile.model_validate(
         {"name": "mine", "seeds": [0], **lines[0], **lines[1]}
@@ -96,6 +99,20 @@ def test_a_lock_with_a_branch_in_it_is_an_error_that_names_the_entry(lock):
 
 def test_without_a_lock_nothing_is_pinned(project):
     assert read_lock() == {}
+
+
+def test_the_base_of_a_world_is_loaded_at_the_commit_of_the_lock(lock, monkeypatch):
+    lock()
+    asked = []
+
+    def load(source, *, revision=None):
+        asked.append((source, revision))
+        raise LookupError
+
+    monkeypatch.setattr(world_models, "load_policy", load)
+    with pytest.raises(LookupError):
+        world_models.base_model(Profile(name="mine", seeds=(0,), world_backbone=OF_HUB), 0)
+    assert asked == [("org/first", FIRST)]
 
 
 def test_ids_are_found_wherever_a_profile_names_one_each_once(project):
@@ -155,8 +172,21 @@ def test_a_data_set_needs_no_safetensors(lock, hub):
     assert pin_profile(named) == {"dataset:Anthropic/hh-rlhf": NEWEST}
 
 
-def test_the_lock_and_the_loader_agree_on_the_commit_of_hh_rlhf():
-    assert read_lock(ROOT)[f"dataset:{HUB_ID}"] == HUB_REVISION
+def test_hh_rlhf_is_fetched_at_the_commit_of_the_lock(lock, tmp_path, monkeypatch):
+    asked = []
+
+    def download(repository, name, *, revision, **_):
+        asked.append((repository, revision))
+        return name
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    lock(f"dataset:{HUB_ID}: {SECOND!r}\n")
+    download_layout(tmp_path, subsets=["helpful-base"], splits=["test"])
+    download_layout(tmp_path, subsets=["helpful-base"], splits=["test"], revision=FIRST)
+    assert asked == [(HUB_ID, SECOND), (HUB_ID, FIRST)]
+    lock("")
+    with pytest.raises(HubRevisionError, match=f"{HUB_ID}: no commit of this dataset"):
+        download_layout(tmp_path, subsets=["helpful-base"], splits=["test"])
 
 
 @pytest.mark.parametrize("name", ["paper", "paper_elephant"])

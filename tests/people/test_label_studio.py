@@ -214,3 +214,14 @@ def test_ratings(tmp_path):
     assert answers[0].scores == dict(zip(CRITERIA, (1, 2, 3, 4, 5), strict=True))
     assert answers[1].status == "draft"
     assert report.problems == ()
+
+
+def test_ratings_of_another_response_are_counted_as_a_problem(tmp_path):
+    batch = scores_batch(["r0", "r1"], [PROMPT] * 2, REPLIES[:2])
+    stars = [region(n, "response", "rating", rating=i) for i, n in enumerate(CRITERIA, start=1)]
+    tasks = exported(batch, {0: [annotation(1, 1, *stars)], 1: [annotation(2, 1, *stars)]})
+    tasks[0]["data"]["response"] = tasks[1]["data"]["response"]
+    (tmp_path / "export.json").write_text(json.dumps(tasks))
+    answers, _, report = read_label_studio(tmp_path / "export.json", batch)
+    assert [a.task_id for a in answers] == [batch.tasks[1].task_id]
+    assert "sorted apart" in report.problems[0].reason

@@ -192,3 +192,21 @@ def test_a_second_answer_in_one_file_replaces_the_first(batch, ledger, tmp_path)
     report = import_answers(write_table(rows, tmp_path / "a.jsonl"), batch, ledger)
     assert (report.n_new, report.n_replaced) == (2, 1)
     assert [a.choice for a in ledger.standing().counted] == ["tie"]
+
+
+def test_scores_beside_another_response_are_counted_as_a_problem(tmp_path):
+    batch = scores_batch(["r0", "r1", "r2", "r3"], [PROMPT] * 4, (*REPLIES, "Five."))
+    whole = dict(zip(CRITERIA, "12345", strict=True))
+    rows = [{**row, **whole} for row in blank_rows(batch.tasks, "score", "ann")]
+    rows[0]["response"], rows[1]["response"] = rows[1]["response"], rows[0]["response"]
+    rows[2]["response"] = rows[2]["response"].replace(" ", "\r\n") + " "
+    del rows[3]["response"]
+    answers, _, report = read_table(write_lines(rows, tmp_path / "s.jsonl"), batch)
+    assert [a.task_id for a in answers] == [row["task_id"] for row in rows[2:]]
+    assert [problem.line for problem in report.problems] == [1, 2]
+    assert "sorted apart" in report.problems[0].reason
+
+
+def write_lines(rows, path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from proxylab.preferences.schema import PAIR_COLUMNS
+from proxylab.preferences.schema import PAIR_COLUMNS, PreferenceError
 from proxylab.rewards.score_files import read_judgebench, read_scores
 
 ROWS = [
@@ -63,6 +63,29 @@ def test_csv_lines_count_the_header(tmp_path):
     path = tmp_path / "m.csv"
     path.write_text("pair_id,score_chosen,score_rejected\na,1,2\nb,x,2\n")
     assert [problem.line for problem in read_scores(path).report.problems] == [3]
+
+
+def test_a_csv_row_of_another_length_than_the_header_is_a_problem(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text("pair_id,score_chosen,score_rejected\na,1,2\nb,0,73,2\nc,1\n\nd,1,\n")
+    found = read_scores(path)
+    assert found.scores["pair_id"].tolist() == ["a", "d"]  # an empty field is no missing one
+    assert np.isnan(found.scores["score_rejected"].iloc[1])
+    assert [problem.line for problem in found.report.problems] == [3, 4]
+    assert "has 4 fields, and the header 3" in found.report.problems[0].reason
+
+
+def test_a_csv_line_is_that_of_the_file_after_a_quoted_line_break(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text('note,pair_id,score_chosen,score_rejected\n"two\nlines",a,1,2\n,b,x,2\n')
+    assert [problem.line for problem in read_scores(path).report.problems] == [4]
+
+
+def test_a_csv_file_that_is_not_utf8_is_named(tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_bytes("pair_id,score_chosen,score_rejected\nM\xfcller,1,2\n".encode("latin-1"))
+    with pytest.raises(PreferenceError, match=r"m\.csv: not UTF-8 at byte 37"):
+        read_scores(path)
 
 
 def test_a_pair_scored_twice_is_an_error(tmp_path):

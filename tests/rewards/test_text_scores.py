@@ -81,6 +81,15 @@ def test_a_row_that_cannot_be_used_is_left_out_and_named(tmp_path):
     assert "must be finite" in reasons
 
 
+def test_a_decimal_comma_is_no_score_of_nought(tmp_path):
+    file = tmp_path / "s.csv"
+    file.write_text("key,score\nt1,0,73\nt2,0.5\n")
+    found = read_text_scores(file)
+    assert holds_texts(file)
+    assert found.scores == {"t2": 0.5}
+    assert [problem.line for problem in found.report.problems] == [2]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -85,6 +85,22 @@ def test_a_chat_template_is_trained_and_read_alike(
     assert all(check.passed for check in self_test(reward, pairs=held_out))
 
 
+def test_a_tokenizer_without_an_end_token_is_trained_and_read_alike(
+    pairs, held_out, tokenizer, language_model, settings, tmp_path
+):
+    bare = copy.deepcopy(tokenizer)  # as BERT's
+    bare.eos_token = None
+    train_reward_model(
+        pairs, tokenizer=bare, base=language_model, out=tmp_path / "out", settings=settings
+    )
+    reward = SequenceClassifierReward.load(tmp_path / "out")
+    assert reward.append_eos is False
+    assert reward.tokenizer.convert_ids_to_tokens(reward.encode(["w1"], [" good"])[0]) == [
+        *("w1", "good")
+    ]
+    assert all(check.passed for check in self_test(reward, pairs=held_out))
+
+
 def test_an_interrupted_save_leaves_no_folder(train, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

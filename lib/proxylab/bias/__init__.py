@@ -39,7 +39,7 @@ from proxylab.bias.data import (
     swap_replies,
 )
 from proxylab.bias.interface import Bias, DataBias, ScoreBias
-from proxylab.bias.registry import BIASES, bias_named, make_bias, register_bias
+from proxylab.bias.registry import BIASES, bias_named, make_bias, named_dose, register_bias
 from proxylab.bias.scores import (
     REFUSAL_PHRASES,
     LengthBias,
@@ -76,6 +76,7 @@ __all__ = [
     "compose_scores",
     "is_refusal",
     "make_bias",
+    "named_dose",
     "register_bias",
     "swap_replies",
     "uniform_of",

@@ -75,6 +75,19 @@ def make_bias(name: str, dose: float, **options: Any) -> DataBias | ScoreBias:
     return BIASES[name](dose=dose, **values)
 
 
+def named_dose(text: str) -> tuple[str, float]:
+    """The name and the dose of "<bias>=<dose>".
+
+    Raises ValueError for another form, or for a bias that does not exist, with the nearest.
+    """
+    name, _, dose = text.partition("=")
+    bias_named(name)
+    try:
+        return name, float(dose)
+    except ValueError:
+        raise ValueError(f"bias {text!r} is not of the form length_bias=0.2") from None
+
+
 def bias_named(name: str) -> type[DataBias] | type[ScoreBias]:
     """The class of that name, looked for in the files beside this one too.
 

@@ -32,7 +32,7 @@ from proxylab.cleaning.ceiling import (
     proxy_ceiling,
     split_half_reliability,
 )
-from proxylab.cleaning.cleaned import cleaned_set, swap_pairs
+from proxylab.cleaning.cleaned import cleaned_set
 from proxylab.cleaning.posterior import category_by_posterior, recategorise
 from proxylab.cleaning.recovery import confusion, precision_recall
 from proxylab.cleaning.toxicity import (
@@ -80,7 +80,6 @@ __all__ = [
     "recategorise",
     "relabel_one_out",
     "split_half_reliability",
-    "swap_pairs",
     "toxic_by_votes",
     "vote_patterns",
 ]

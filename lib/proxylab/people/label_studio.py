@@ -9,7 +9,7 @@ predictions and storage connectors.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -143,12 +143,15 @@ def _answer(
     if not isinstance(entry, dict) or "task_id" not in data:
         raise ValueError("the task's data has no task_id: was it imported from this batch?")
     asked = known_task(data["task_id"], batch)
+    on_left = asked.left_in(data.get("left")) if batch.kind == PAIR else None
+    if on_left is None:
+        asked.check_shown(data.get("response"))
     if entry.get("was_cancelled"):
-        on_left = asked.left_in(data.get("left")) if batch.kind == PAIR else None
         meaning: dict[str, Any] = {"status": SKIPPED, "left": on_left}
+    elif on_left is None:
+        meaning = _scores(_by_name(entry), is_draft)
     else:
-        read: Callable[..., dict] = _comparison if batch.kind == PAIR else _scores
-        meaning = read(_by_name(entry), asked.left_in(data.get("left")), is_draft)
+        meaning = _comparison(_by_name(entry), on_left, is_draft)
     return Answer(
         task_id=asked.task_id,
         annotator=_who(entry, names),
@@ -192,7 +195,7 @@ def _comparison(said: dict[str, Any], on_left: str, is_draft: bool) -> dict[str,
     return {**meaning, "choice": choice, "status": DRAFT if is_draft or not sides else ANSWERED}
 
 
-def _scores(said: dict[str, Any], on_left: str, is_draft: bool) -> dict[str, Any]:
+def _scores(said: dict[str, Any], is_draft: bool) -> dict[str, Any]:
     scores = {name: said[name] for name in CRITERIA if said.get(name) is not None}
     is_whole = len(scores) == len(CRITERIA)
     return {"scores": scores, "status": ANSWERED if is_whole and not is_draft else DRAFT}

@@ -68,8 +68,8 @@ def read_table(
     """Answers from a table that was filled in: the answers, how many rows had none, the report.
 
     Needed are the column task_id and what was asked; a row also says who answered, unless
-    `annotator` does. Known besides: left and right as they were shown, comment, seconds, at. A row
-    for an unknown question, or that cannot be read, is counted with file and line.
+    `annotator` does. Known besides: left, right or response as they were shown, comment, seconds,
+    at. A row for an unknown question, or that cannot be read, is counted with file and line.
     Raises PreferenceError for another kind of file, a missing column, or no row that can be used.
     """
     path = Path(path)
@@ -99,7 +99,7 @@ def answer_of_row(
     said = {key: _word(row.get(key)) for key in ASKED[batch.kind]}
     if not any((*said.values(), _text(row.get("comment")))):
         return None
-    meaning = _comparison(row, said, task) if batch.kind == PAIR else _scores(said)
+    meaning = _comparison(row, said, task) if batch.kind == PAIR else _scores(row, said, task)
     return Answer(
         task_id=task.task_id,
         annotator=_who(row, annotator),
@@ -167,7 +167,8 @@ def choice_of_side(side: str, on_left: str) -> str:
     return on_left if side == "left" else (SECOND if on_left == FIRST else FIRST)
 
 
-def _scores(said: dict[str, str]) -> dict[str, Any]:
+def _scores(row: Mapping[str, Any], said: dict[str, str], task: Task) -> dict[str, Any]:
+    task.check_shown(row.get("response"))
     if "skip" in said.values():
         return {"status": SKIPPED}
     scores = {name: _score(name, text) for name, text in said.items() if text}

@@ -66,11 +66,19 @@ class Task:
             return self.left
         names = [name for name, text in self._names() if alike(shown, text)]
         if not names:
-            raise ValueError(
-                f"the text beside this answer is not one of question {self.task_id}: has a column "
-                "been sorted apart from the others?"
-            )
+            raise ValueError(self._not_of_here())
         return self.left if len(names) > 1 else names[0]
+
+    def check_shown(self, shown: str | None) -> None:
+        """Raise ValueError unless the one reply to score stood beside its scores; None: it did."""
+        if shown is not None and not alike(shown, self.texts[0]):
+            raise ValueError(self._not_of_here())
+
+    def _not_of_here(self) -> str:
+        return (
+            f"the text beside this answer is not one of question {self.task_id}: has a column "
+            "been sorted apart from the others?"
+        )
 
     def _names(self) -> Iterable[tuple[str, str]]:
         return zip((FIRST, SECOND), self.texts, strict=False)

@@ -4,7 +4,6 @@ from proxylab.preferences.export import write_pairs
 from proxylab.preferences.facts import describe_pairs, first_questions, without_overlap
 from proxylab.preferences.hub import (
     HUB_ID,
-    HUB_REVISION,
     HubUnreachableError,
     download_file,
     download_layout,
@@ -40,7 +39,6 @@ from proxylab.preferences.transcripts import (
 __all__ = [
     "ASSISTANT",
     "HUB_ID",
-    "HUB_REVISION",
     "HUMAN",
     "PAIR_COLUMNS",
     "SPLITS",

@@ -1,8 +1,8 @@
 """HH-RLHF from the Hugging Face hub: rows through `datasets`, files through `huggingface_hub`.
 
-The revision is pinned, so a later change on the hub changes no number here. Where the hub cannot
-be reached the error says so at once and names the two other ways to the same data. Left out:
-authentication; the data set is public.
+The commit is that of `profiles/hub.lock`, so a later change on the hub changes no number here.
+Where the hub cannot be reached the error says so at once and names the two other ways to the same
+data. Left out: authentication; the data set is public.
 """
 
 import os
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from proxylab.hub_revisions import revision_to_load
 from proxylab.preferences.schema import PreferenceError
 
 HUB_ID = "Anthropic/hh-rlhf"
-HUB_REVISION = "09be8c5bbc57cb3887f3a9732ad6aa7ec602a1fa"
 
 
 class HubUnreachableError(PreferenceError):
@@ -27,16 +27,15 @@ def hub_rows(
 
     Arguments: `repository` is a hub id, or a folder laid out as the hub's; `revision` is a
     commit of it (default: the pinned one).
-    Raises HubUnreachableError if there is neither a connection nor a cached copy, and
-    PreferenceError if `datasets` cannot read the files.
+    Raises HubRevisionError for a hub id that is pinned nowhere, HubUnreachableError if there is
+    neither a connection nor a cached copy, PreferenceError if `datasets` cannot read the files.
     """
     import datasets  # two seconds to import, and only this source needs it
 
     wanted = f"{repository}, {subset}/{split}"
+    commit = revision_to_load(repository, "dataset", revision=revision)
     try:
-        rows = datasets.load_dataset(
-            repository, data_dir=subset, split=split, revision=revision or HUB_REVISION
-        )
+        rows = datasets.load_dataset(repository, data_dir=subset, split=split, revision=commit)
     except OSError as error:  # ConnectionError and DatasetNotFoundError are among these
         raise HubUnreachableError(_unreachable(wanted, error)) from error
     except (ValueError, datasets.exceptions.DatasetsError) as error:
@@ -54,10 +53,11 @@ def download_layout(
 ) -> list[Path]:
     """Fetch <subset>/<split>.jsonl.gz of the hub's data set into a folder; returns the paths.
 
-    Raises HubUnreachableError if the hub cannot be reached.
+    Raises HubRevisionError for a hub id that is pinned nowhere, HubUnreachableError if the hub
+    cannot be reached.
     """
     names = [f"{subset}/{split}.jsonl.gz" for subset in subsets for split in splits]
-    commit = revision or HUB_REVISION
+    commit = revision_to_load(repository, "dataset", revision=revision)
     return [download_file(repository, name, revision=commit, folder=folder) for name in names]
 
 

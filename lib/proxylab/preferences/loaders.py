@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from proxylab.hub_revisions import revision_to_load
 from proxylab.names import missing_name
 from proxylab.preferences import hub
 from proxylab.preferences.lines import collect_rows, read_json_lines, require_rows, text_field
@@ -53,8 +54,9 @@ def load_preferences(
         raise PreferenceError(missing_name("split", split, SPLITS))
     if source == "hub":
         names = list(subsets or SUBSETS)
-        label = f"{hub.HUB_ID}@{(revision or hub.HUB_REVISION)[:12]}"
-        parts = [_read_hub(name, split, revision) for name in names]
+        commit = revision_to_load(hub.HUB_ID, "dataset", revision=revision)
+        label = f"{hub.HUB_ID}@{commit[:12]}"
+        parts = [_read_hub(name, split, commit) for name in names]
     else:
         root = layout_root(Path(source))
         names = _folder_subsets(root, split, subsets)

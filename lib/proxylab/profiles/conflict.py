@@ -23,7 +23,8 @@ class ConflictSettings(Section):
     sweep_n_samples: tuple[int, ...] = (4, 8, 16)
     sweep_temperatures: tuple[float, ...] = (0.4, 0.7, 1.0, 1.4)
     score_doses: tuple[float, ...] = Field(
-        default=(0.5, 2.0), description="standard deviations of the proxy's reward"
+        default=(0.5, 2.0),
+        description="standard deviations of the proxy's reward, for length a word",
     )
     share_doses: tuple[float, ...] = Field(default=(0.2, 0.5), description="shares of the pairs")
     ambiguity_scale: float = Field(default=0.5, gt=0, description="gold-reward units")

@@ -1,8 +1,8 @@
 """Sizes and training of the models that the studies share: backbones, policies, reward models."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from proxylab.policies.language_model import LanguageModelSettings, TrainingSettings
 from proxylab.profiles.section import Section
@@ -19,6 +19,16 @@ class BackboneSettings(Section):
     vocabulary_size: int = Field(default=2048, ge=300, description="of the BPE; words need none")
     n_dialogues: int = Field(default=12_000, ge=1, description="pretraining dialogues, at most")
     pretraining: TrainingSettings = TrainingSettings(epochs=1, learning_rate=3e-3, batch_size=64)
+
+    @model_validator(mode="after")
+    def _a_base_has_a_length(self) -> Self:
+        """Of a base's size the length alone is read, and the default is a small model's."""
+        if self.base and "max_length" not in self.size.model_fields_set:
+            raise ValueError(
+                f"base {self.base} needs size: {{max_length: ...}}, the tokens after which "
+                f"dialogues are cut (without it {self.size.max_length})"
+            )
+        return self
 
 
 class PolicySettings(Section):

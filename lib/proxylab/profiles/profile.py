@@ -2,7 +2,8 @@
 
 import itertools
 from pathlib import Path
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import Field, ValidationError
@@ -123,5 +124,6 @@ def _keys(parents: list) -> list[str]:
     """The keys that the section at this path of a profile may hold."""
     model: Any = Profile
     for name in parents:
-        model = PlannedRun if isinstance(name, int) else model.model_fields[name].annotation
+        kind = PlannedRun if isinstance(name, int) else model.model_fields[name].annotation
+        model = next((part for part in get_args(kind) if part is not NoneType), kind)  # X | None
     return list(model.model_fields)

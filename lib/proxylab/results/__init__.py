@@ -10,10 +10,10 @@ lies (the command that starts it, once a run) is spared the import of pandas and
 import importlib
 
 _MODULES = {
-    "identity": ("parameters_hash", "results_folder", "run_folder", "run_id"),
+    "identity": ("DamagedResult", "parameters_hash", "results_folder", "run_folder", "run_id"),
     "missing": ("MissingResults", "callout_if_missing", "missing_callout", "run_command"),
     "placing": ("RunUnderWay",),
-    "reading": ("DamagedResult", "Run", "available", "gather", "gather_metrics", "load_runs"),
+    "reading": ("Run", "available", "gather", "gather_metrics", "load_runs"),
     "writing": ("Metric", "RunWriter", "start_run"),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}

@@ -21,6 +21,10 @@ SHIPPED = "shipped"
 MAX_TEXT = 80  # characters of a run's readable part: file systems allow 255 for the whole name
 
 
+class DamagedResult(ValueError):
+    """A result file that cannot be read, or that differs from what its run recorded."""
+
+
 def parameter_values(parameters: Parameters) -> dict[str, Any]:
     """Return the parameters as plain values that JSON can hold, tuples as lists."""
     if isinstance(parameters, RunParameters):
@@ -69,10 +73,19 @@ def run_folder(
 
 
 def result_version_of(record_file: Path) -> int | None:
-    """Return the result version recorded in a result.json, None where there is no such file."""
+    """Return the result version recorded in a result.json, None where there is no such file.
+
+    Raises DamagedResult, which names the run, for a file that holds none.
+    """
     if not record_file.is_file():
         return None
-    return json.loads(record_file.read_text(encoding="utf-8"))["result_version"]
+    try:
+        return json.loads(record_file.read_text(encoding="utf-8"))["result_version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedResult(
+            f"{record_file.name} of run {record_file.parent.name} cannot be read ({error!r}): run "
+            "it again with --force"
+        ) from None
 
 
 def _short(value: Any) -> str:

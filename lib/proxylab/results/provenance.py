@@ -38,6 +38,12 @@ PACKAGES = (
     "alt-profanity-check",
 )
 URL_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# What leads to the last part of an absolute path inside a text, as in "dpo:/a/policy,/a/reference":
+# from the start, a blank, a bracket, a quote or a mark on, so no URL (//host) and not ORG/MODEL.
+LEADING_FOLDERS = re.compile(
+    r"""(?:(?<![^\s:,;=|"'(\[{<])|(?<=file://))(?:/(?=[^/\s])|[A-Za-z]:[\\/](?![\\/]))"""
+    r"""(?:[^:,;|"'\n]*[\\/](?=[^:,;|"'\s\\/]))?"""
+)
 GIT_TIMEOUT = 20  # seconds
 
 
@@ -102,13 +108,19 @@ def cpu_model() -> str:
 
 
 def accelerator() -> str | None:
-    """Return the accelerator's name; None where there is none or nothing has loaded torch."""
+    """Return the accelerator that models run on; None where they do not, or torch is not loaded."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
-    return "Apple MPS" if torch.backends.mps.is_available() else None
+    from proxylab.machine.device import usable_device  # loads torch, which takes seconds
+
+    try:
+        device = torch.device(usable_device())
+    except ValueError:  # PROXYLAB_DEVICE names none, so no model has run
+        return None
+    if device.type == "cuda":
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(device)}"
+    return {"cpu": None, "mps": "Apple MPS"}.get(device.type, device.type)
 
 
 def peak_memory_mib() -> dict[str, float | None]:
@@ -118,7 +130,9 @@ def peak_memory_mib() -> dict[str, float | None]:
     torch = sys.modules.get("torch")
     on_device = None
     if torch is not None and torch.cuda.is_available():
-        on_device = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+        # Of the GPU that was used: the process need not have made it the current one.
+        held = map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count()))
+        on_device = round(max(held) / 2**20, 1)
     return {"process": round(peak / unit, 1), "accelerator": on_device}
 
 
@@ -136,9 +150,11 @@ def scrub(value: Any, *, root: Path | None = None) -> Any:
 def _scrub_text(text: str, root: Path | None) -> str:
     if PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute():
         return f"(folder)/{PureWindowsPath(text).name}"  # Windows paths split at both slashes
-    for folder, shown in ((root, "."), (Path.home(), "~")):
-        if folder is not None and len(folder.parts) > 1:
-            text = text.replace(str(folder), shown)
+    if root is not None and len(root.parts) > 1:
+        text = text.replace(str(root), ".")
+    text = LEADING_FOLDERS.sub("(folder)/", text)
+    if len(Path.home().parts) > 1:  # after any other character
+        text = text.replace(str(Path.home()), "~")
     text = URL_CREDENTIALS.sub("", text)
     return text.replace(f"://{socket.gethostname()}", "://(this machine)")
 

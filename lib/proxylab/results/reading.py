@@ -16,15 +16,11 @@ import pandas as pd
 
 from proxylab.names import did_you_mean
 from proxylab.parameters import model_for
-from proxylab.results.identity import RESULT_FILE, SHIPPED, results_folder
+from proxylab.results.identity import RESULT_FILE, SHIPPED, DamagedResult, results_folder
 from proxylab.results.missing import MissingResults
 from proxylab.results.writing import SCHEMA_VERSION, Metric
 
 Condition = Any | Collection[Any] | Callable[[Any], bool]
-
-
-class DamagedResult(ValueError):
-    """A result file that cannot be read, or that differs from what its run recorded."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +92,22 @@ def load_runs(
     among several, or satisfy a function. Raises MissingResults where none is left, ValueError for a
     parameter that the runs do not have.
     """
-    runs: dict[str, Run] = {}
+    current: dict[str, Run] = {}
+    outdated: set[str] = set()
     for run in _all_runs(notebook, results_folder(root)):
-        if profile in (None, run.record["profile"]):
-            runs.setdefault(run.run_id, run)
-    current = [run for _, run in sorted(runs.items()) if _is_current(run)]
-    if len(current) < len(runs):
+        if profile not in (None, run.record["profile"]) or run.run_id in current:
+            continue
+        if _is_current(run):
+            current[run.run_id] = run
+        else:  # and a shipped one of the same name may still be current
+            outdated.add(run.run_id)
+    if outdated:
         warnings.warn(
-            f"{len(runs) - len(current)} run(s) of {notebook} have an older result version and are "
+            f"{len(outdated)} run(s) of {notebook} have an older result version and are "
             "left out: run them again",
             stacklevel=2,
         )
-    chosen = [run for run in current if _matches(run, where or {})]
+    chosen = [run for _, run in sorted(current.items()) if _matches(run, where or {})]
     if not chosen:
         raise MissingResults(notebook, profile=profile, where=where)
     return chosen

@@ -27,10 +27,10 @@ from transformers import (
 
 from proxylab.machine.device import usable_device
 from proxylab.rewards.card import RewardCard, read_card
+from proxylab.rewards.hf import add_model, longest_text
 from proxylab.rewards.interface import check_aligned
 from proxylab.rewards.text import Template, encode, render, scoring_tokenizer
 
-LONGEST = 2048  # tokens, where neither model, tokenizer nor card says less
 READING_KEYS = ("orientation", "template", "append_eos", "max_length")
 
 
@@ -69,7 +69,7 @@ class SequenceClassifierReward:
         pad_token_id = model.config.get_text_config().pad_token_id
         self.pad_stated = not (tokenizer.pad_token is None and pad_token_id is None)
         self.tokenizer = scoring_tokenizer(tokenizer, pad_token_id=pad_token_id)
-        self.max_length = max_length or _longest(model, tokenizer)
+        self.max_length = max_length or longest_text(model, tokenizer)
         self.batch_tokens, self.autocast = batch_tokens, autocast
         self.n_truncated = 0  # texts shortened so far
         self.device = torch.device(usable_device(device))
@@ -169,10 +169,7 @@ class SequenceClassifierReward:
         settings += [self.autocast, self.device.type, self.tokenizer.chat_template]
         digest = hashlib.sha256(json.dumps(settings).encode())
         digest.update(self.tokenizer.backend_tokenizer.to_str().encode())
-        digest.update(self.model.config.to_json_string().encode())
-        for key, tensor in sorted(self.model.state_dict().items()):
-            digest.update(f"{key}{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        add_model(digest, self.model)
         return digest.hexdigest()
 
 
@@ -209,8 +206,3 @@ def _check(name, model, orientation, template, missing_keys) -> None:
         raise ValueError(
             f"{name} has {model.config.num_labels} labels, not 1{head}: no reward model"
         )
-
-
-def _longest(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", LONGEST)
-    return min(LONGEST, positions, tokenizer.model_max_length)

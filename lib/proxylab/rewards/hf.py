@@ -1,7 +1,7 @@
 """What every adapter of a Hugging Face model asks: where it runs, how long a text, which weights.
 
 Shared by the implicit rewards and the pairwise rankers, so that a fingerprint means the same in
-both: equal content, equal scores.
+both: equal content, equal scores. The classifiers' counts weights alike, but their own settings.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from transformers import (
 
 from proxylab.machine.device import usable_device
 
-LONGEST = 2048  # tokens, where neither model nor tokenizer says less
+LONGEST = 2048  # tokens, where neither model, tokenizer nor card says less
 
 
 def longest_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
@@ -40,11 +40,16 @@ def fingerprint(
     digest.update(json.dumps(tokenizer.chat_template).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode())
     for model in models:
-        digest.update(model.config.to_json_string().encode())
-        for key, tensor in sorted(model.state_dict().items()):
-            digest.update(f"{key}{tensor.dtype}{tuple(tensor.shape)}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        add_model(digest, model)
     return digest.hexdigest()
+
+
+def add_model(digest: "hashlib._Hash", model: PreTrainedModel) -> None:
+    """Let a model's configuration and weights count in a digest."""
+    digest.update(model.config.to_json_string().encode())
+    for key, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{key}{tensor.dtype}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
 
 
 class TokenisedModel(Protocol):

@@ -219,7 +219,7 @@ def _backward(
     score: Scorer, batch: list[int], labels: list, device: torch.device, settings: RankedTraining
 ) -> float:
     """Leave the gradient of a batch's mean loss in the model; returns the loss, nats."""
-    sizes, total = [len(label) for label in labels], 0.0
+    sizes, total = {i: len(labels[i]) for i in batch}, 0.0
     n = sum(n_ordered(labels[i]) for i in batch)
     for part in filled(batch, sizes, settings.micro_batch_size):
         loss = ranking_loss(

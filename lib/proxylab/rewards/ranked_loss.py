@@ -1,6 +1,6 @@
 """The loss of ranked groups, and the batches of whole groups that it is taken over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -42,10 +42,12 @@ def epoch_batches(tokens: list, batch_size: int, rng: np.random.Generator) -> li
     return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def filled(groups: Sequence[int], sizes: Sequence[int], room: int | None) -> list[list[int]]:
+def filled(
+    groups: Sequence[int], sizes: Sequence[int] | Mapping[int, int], room: int | None
+) -> list[list[int]]:
     """Groups in their order in parts of at most `room` completions, unless one alone has more.
 
-    Arguments: `groups` indices into `sizes`, the completions of each; `room` None = one part.
+    Arguments: `groups` keys of `sizes`, the completions of each; `room` None = one part.
     """
     if room is None:
         return [list(groups)]

@@ -6,6 +6,7 @@ row a text, which serves everywhere, is in `text_scores`. Also read here: JudgeB
 CC BY 4.0), 350 pairs with an objective label and the published scores of five reward models.
 """
 
+import contextlib
 import csv
 import io
 import math
@@ -29,6 +30,8 @@ from proxylab.preferences.schema import PreferenceError, ReadReport, check_pairs
 
 SCORE_COLUMNS = ("pair_id", "score_chosen", "score_rejected")
 TASKS = {"livebench-reasoning": "reasoning", "livebench-math": "math", "livecodebench": "coding"}
+Fields = tuple[list[str], list[str]]  # of CSV: the header's and a row's
+Raw = bytes | Mapping[str, Any] | Fields  # a row of JSON lines, of parquet, of CSV
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,24 @@ def read_scores(path: str | Path, *, name: str | None = None) -> ScoreFile:
     return ScoreFile(name or path.name.split(".")[0], scores, report)
 
 
-def _score_row(row: Mapping[str, Any] | bytes) -> tuple[str, float, float]:
-    if isinstance(row, bytes):
-        row = json_object(row)
+def _score_row(raw: Raw) -> tuple[str, float, float]:
+    row = row_of(raw)
     has_columns(row, SCORE_COLUMNS)
     if not isinstance(row["pair_id"], str) or not row["pair_id"]:
         raise ValueError(f"pair_id must be text, is {row['pair_id']!r}")
     return row["pair_id"], *(score_number(column, row[column]) for column in SCORE_COLUMNS[1:])
+
+
+def row_of(raw: Raw) -> Mapping[str, Any]:
+    """A row that a reader gave, by column; ValueError says why it is none."""
+    if isinstance(raw, bytes):
+        return json_object(raw)
+    if isinstance(raw, Mapping):
+        return raw
+    header, fields = raw
+    if len(fields) != len(header):  # as a decimal comma makes it
+        raise ValueError(f"the row has {len(fields)} fields, and the header {len(header)}")
+    return dict(zip(header, fields, strict=True))
 
 
 def has_columns(row: Mapping[str, Any], columns: Iterable[str]) -> None:
@@ -97,9 +111,19 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     return enumerate(lines if lines[-1].strip() else lines[:-1])
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    text = read_bytes(path).decode("utf-8-sig")
-    return enumerate(csv.DictReader(io.StringIO(text)), start=1)  # line 1 is the header
+def _csv_rows(path: Path) -> Iterator[tuple[int, Fields]]:
+    try:
+        text = read_bytes(path).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        header = next(reader, [])
+        for fields in reader:
+            if fields:  # else a blank line
+                yield reader.line_num - 1, (header, fields)  # a quoted field may span lines
+    except csv.Error as error:
+        raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -109,7 +133,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 READERS = {".jsonl": _json_lines, ".csv": _csv_rows, ".parquet": _parquet_rows}
 
 
-def reader_of(path: Path) -> Callable[[Path], Iterator[tuple[int, Any]]]:
+def reader_of(path: Path) -> Callable[[Path], Iterator[tuple[int, Raw]]]:
     """What reads the numbered rows of a score file; ValueError for an unknown suffix."""
     kind = next((suffix for suffix in path.suffixes[::-1] if suffix in READERS), None)
     if kind is None:
@@ -117,13 +141,11 @@ def reader_of(path: Path) -> Callable[[Path], Iterator[tuple[int, Any]]]:
     return READERS[kind]
 
 
-def first_row(path: Path) -> dict[str, Any]:
-    """The first row of a score file, empty if it has none that can be read."""
-    for _, row in reader_of(path)(path):
-        try:
-            return json_object(row) if isinstance(row, bytes) else row
-        except ValueError:
-            return {}
+def first_row(path: Path) -> Mapping[str, Any]:
+    """The first row of a score file that can be read, empty if there is none."""
+    for _, raw in reader_of(path)(path):
+        with contextlib.suppress(ValueError):
+            return row_of(raw)
     return {}
 
 

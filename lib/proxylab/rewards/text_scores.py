@@ -12,15 +12,21 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from proxylab.preferences.lines import collect_rows, json_object, require_rows
+from proxylab.preferences.lines import collect_rows, require_rows
 from proxylab.preferences.schema import PreferenceError, ReadReport
 from proxylab.rewards.interface import check_aligned
-from proxylab.rewards.score_files import first_row, has_columns, reader_of, score_number
+from proxylab.rewards.score_files import (
+    Raw,
+    first_row,
+    has_columns,
+    reader_of,
+    row_of,
+    score_number,
+)
 
 COLUMNS, SIDES = ("key", "score"), ("chosen", "rejected")
 
@@ -125,9 +131,8 @@ def read_text_scores(
     return TextScores(name or path.name.split(".")[0], signed, report)
 
 
-def _row(row: Mapping[str, Any] | bytes) -> tuple[str, float]:
-    if isinstance(row, bytes):
-        row = json_object(row)
+def _row(raw: Raw) -> tuple[str, float]:
+    row = row_of(raw)
     has_columns(row, COLUMNS)
     if not isinstance(row["key"], str) or not row["key"]:
         raise ValueError(f"key must be text, is {row['key']!r}")

@@ -73,7 +73,7 @@ def train_reward_model(
         "bfloat16": trainer.args.bf16,
         "history": _history(trainer.state.log_history),
     }
-    card = _card(settings, {"base": Path(base).name, **facts})
+    card = _card(settings, tokenizer, {"base": Path(base).name, **facts})
     if eval_pairs is not None:
         facts["eval_accuracy"] = _accuracy(model, tokenizer, card, eval_pairs, device)
     if trainer.is_world_process_zero():
@@ -112,11 +112,13 @@ def _history(log: list[dict[str, float]]) -> list[dict[str, float]]:
     return [{key: row[key] for key in kept} for row in log if "loss" in row]
 
 
-def _card(settings: RewardTraining, training: dict[str, Any]) -> RewardCard:
+def _card(
+    settings: RewardTraining, tokenizer: PreTrainedTokenizerBase, training: dict[str, Any]
+) -> RewardCard:
     return RewardCard(
         orientation=1,
         template=settings.template,
-        append_eos=settings.template == "plain",
+        append_eos=_appends_eos(settings, tokenizer),
         max_length=settings.max_length,
         head_trained=True,
         training={"settings": settings.model_dump(), **training},

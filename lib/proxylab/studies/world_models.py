@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from proxylab.artifacts import cached_artifact
-from proxylab.hub_revisions import source_identity
+from proxylab.hub_revisions import revision_to_load, source_identity
 from proxylab.policies import (
     load_policy,
     new_language_model,
@@ -62,6 +62,7 @@ RANKED_CODE = (
     "rewards/shared_prefix",
     "rewards/neox",
     "rewards/classifier",
+    "rewards/hf",
     *SHARED_CODE,
 )
 MODEL, PAIRS_FILE = "model", "pairs.parquet"
@@ -106,7 +107,8 @@ def _pretrain(profile: Profile, seed: int, folder: Path) -> None:
         tokenizer = word_tokenizer(lexicon.vocabulary(), max_length=max_length)
         model = new_language_model(tokenizer, settings.size, seed=seed)
     else:
-        model, tokenizer = load_policy(settings.base, revision=settings.revision)
+        revision = revision_to_load(settings.base, revision=settings.revision)
+        model, tokenizer = load_policy(settings.base, revision=revision)
     text = pretraining_dialogues(world, settings.n_dialogues, np.random.default_rng([seed, 2]))
     train_language_model(
         model,

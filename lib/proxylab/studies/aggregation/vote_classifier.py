@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from proxylab.annotators.committee import score_gap
 from proxylab.annotators.votes import CHOICES
 from proxylab.cleaning.aggregation import PROBABILITIES
-from proxylab.cleaning.cleaned import swap_pairs
+from proxylab.preferences.swapping import swap_replies
 from proxylab.rewards.linear import TfidfBradleyTerry, style_features
 
 SWAPPED = {"chosen": "rejected", "rejected": "chosen", "tie": "tie"}
@@ -38,7 +38,7 @@ def predicted_by_words(
     for seen, unseen in _folds(n_folds, groups):
         own = label.iloc[seen].isin(["chosen", "rejected"]).to_numpy()
         train = pairs.iloc[seen[own]]
-        model = TfidfBradleyTerry.fit(swap_pairs(train, label.loc[train.index] == "rejected"))
+        model = TfidfBradleyTerry.fit(swap_replies(train, label.loc[train.index] == "rejected"))
         p_chosen[unseen] = expit(score_gap(pairs.iloc[unseen], model))
     return _frame(pairs["pair_id"], np.column_stack([p_chosen, 1 - p_chosen, 0 * p_chosen]))
 

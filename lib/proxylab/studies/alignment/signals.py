@@ -7,7 +7,7 @@ import pandas as pd
 
 from proxylab.accuracy import score_pairs
 from proxylab.artifacts import code_fingerprint
-from proxylab.cleaning import swap_pairs
+from proxylab.preferences.swapping import swap_replies
 from proxylab.rewards.groups import RankedGroup
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import BY_PROXY, CLEANED, RAW, RAW_AS_FEW, Arm
@@ -67,7 +67,7 @@ def relabelled(pairs: pd.DataFrame, proxy: RewardModel) -> pd.DataFrame:
     scores = score_pairs(proxy, pairs)
     margin = scores["score_chosen"].to_numpy() - scores["score_rejected"].to_numpy()
     turned = pd.Series(margin < 0, index=pairs.index)
-    ordered = swap_pairs(pairs, turned)
+    ordered = swap_replies(pairs, turned)
     return ordered[np.abs(margin) > 0].reset_index(drop=True)  # nor pairs without a score
 
 
