@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from proxylab.parameters import RunParameters
 
@@ -77,10 +77,20 @@ class ShfCas(RunParameters):
     rounds: int = Field(default=0, ge=0)  # 0: as the profile says
     budget: int = Field(default=0, ge=0)  # labelled completions in all; 0: as the profile says
     annotator: str = "gold"  # "gold", "noisy", or a votes file
-    annotator_noise: float = Field(default=0.0, ge=0)  # gold-reward units, of "noisy"
+    annotator_noise: float = Field(default=0.0, ge=0, validate_default=True)  # gold-reward units
     logprob: Literal["sum", "per_token", "length_residual"] = "sum"
     refit: Literal["warm", "scratch"] = "warm"  # from the proxy, or from the backbone as the paper
     faults: tuple[str, ...] = ()  # of the released code, together; "each": one after the other
+
+    @field_validator("annotator_noise")
+    @classmethod
+    def _noise_of_noisy(cls, noise: float, info: ValidationInfo) -> float:
+        annotator = info.data.get("annotator", "")
+        if annotator == "noisy" and noise == 0:
+            raise ValueError("must be above 0 where annotator is noisy")
+        if annotator != "noisy" and noise > 0:
+            raise ValueError(f"is of annotator=noisy alone, and annotator is {annotator!r}")
+        return noise
 
 
 class Align(RunParameters):

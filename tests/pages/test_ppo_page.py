@@ -32,6 +32,7 @@ WORTH = {
 }
 POOREST = alignment_rows.PROXIES["raw@0.1"]
 N_PROMPTS, N_STEPS = 40, 20
+VERIFIED = {"betas": (1.0,), "n_pairs": 400, "n_steps": 4}  # as the profile's batch has it
 PAGE = (alignment_rows, ppo_rows, outcomes, training, slopes, convergence, trained_policy)
 
 
@@ -374,7 +375,7 @@ def converging(seed, left):
 
 def test_the_share_of_the_distance_that_is_left():
     for seed in range(2):
-        record(converging(seed, 0.1), "verify_optimisers", seed=seed)
+        record(converging(seed, 0.1), "verify_optimisers", seed=seed, **VERIFIED)
     found = convergence.ends(convergence.convergence_rows("smoke"))
     assert found["algorithm"].tolist() == ["ppo", "ppo", "dpo", "dpo", "reweighting", "reweighting"]
     assert found["set_beta"].tolist() == [1.0, 0.5] * 3
@@ -386,7 +387,7 @@ def test_the_share_of_the_distance_that_is_left():
 
 
 def test_an_optimiser_that_gets_away_is_said_to():
-    record(converging(0, 1.5), "verify_optimisers", seed=0)
+    record(converging(0, 1.5), "verify_optimisers", seed=0, **VERIFIED)
     text = convergence.convergence_sentence("smoke").data
     assert "PPO ends nearer to it than it started in 0 of 2 runs; at worst 150.0 %" in text
     assert "ppo-convergence" in convergence.convergence_figure("smoke").data

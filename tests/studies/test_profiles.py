@@ -66,6 +66,7 @@ def test_a_profile_of_defaults(write):
          "hidden_size"),
         ("text_reward_model:\n  training: {epoch: 1}", r"text_reward_model\.training\.epoch",
          "epochs"),
+        ("alignment:\n  ppo: {lora: {rnk: 8}}", r"alignment\.ppo\.lora\.rnk", "rank"),
         ("batch:\n  - notebook: clean\n    paramters: {}", r"batch\.0\.paramters", "parameters"),
     ],
 )  # fmt: skip
@@ -85,6 +86,10 @@ def test_a_key_of_no_section_is_named_in_its_noise_rates(write):
         ("n_resamples: many", r"`n_resamples`: .* integer.* \(got 'many'\)"),
         ("n_resamples: 5", r"`n_resamples`: .*100 \(got 5\)"),
         ("policy: {temperature: 0}", r"`policy\.temperature`: .* \(got 0\)"),
+        ("text_backbone: {base: org/model}",
+         r"`text_backbone`: base org/model needs size: \{max_length: \.\.\.\}.*64"),
+        ("text_gold: {backbone: {base: org/model, size: {n_layers: 3}}}",
+         r"`text_gold\.backbone`: base org/model needs size"),
         ("world: 3", r"`world`: .* \(got 3\)"),
         ("world: {grade_shares: [0.5, 0.5, 0.5]}", r"`world`: grade_shares must sum to 1"),
         ("batch:\n  - parameters: {}", r"`batch\.0\.notebook`: Field required"),

@@ -4,9 +4,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.cleaning import NOTEBOOK, REAL, WORLD
+from proxylab.pages.usual import first_seed
 from proxylab.paper_values import paper_value
 from proxylab.results import MissingResults, gather
 from proxylab.tables import joined, number, show_table
+
+PEOPLE = "measure_agreement"
 
 
 def agreement_table(profile: str) -> Markdown:
@@ -22,7 +25,7 @@ def agreement_table(profile: str) -> Markdown:
     except MissingResults:
         pass
     try:
-        people = gather("measure_agreement", "agreement", profile=profile)
+        people = first_seed(gather(PEOPLE, "agreement", profile=profile), of="votes")
         names = {"pandalm": "PandaLM, people", "ukpconvarg1": "UKPConvArg1, people"}
         for votes, part in people.groupby("votes", sort=False):
             rows.append(_agreement_row(names[votes], part))
@@ -52,7 +55,7 @@ def _agreement_row(name: str, part: pd.DataFrame) -> dict:
 
 def relabelled_table(profile: str) -> Markdown:
     """The paper's rules on people's votes: one is the record, the others relabel."""
-    table = gather("measure_agreement", "relabelled", profile=profile)
+    table = first_seed(gather(PEOPLE, "relabelled", profile=profile), of="votes")
     table = table[table["category"].isin(["Same", "Opposite", "Vague"])]
     texts = joined(table, value="share", digits=1, percent=True)
     wide = table.assign(text=texts).pivot(index="votes", columns="category", values="text")

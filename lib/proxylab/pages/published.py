@@ -4,12 +4,12 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.accuracy import MIXED, within_parts
+from proxylab.pages.correlation import judgebench
 from proxylab.pages.reward_models import RULERS, SHORT, SUBSETS, TRAINED, WHERE
 from proxylab.paper_values import paper_table
 from proxylab.results import gather
 from proxylab.tables import joined, number, show_table
 
-SCORES = "measure_scores"
 ROUNDING = 0.005  # the paper prints two decimals of a percentage
 
 
@@ -69,7 +69,7 @@ def our_tables_are_possible(profile: str, data: str) -> Markdown:
 
 def published_scores_table(profile: str) -> Markdown:
     """JudgeBench's five reward models, from their published scores."""
-    table = gather(SCORES, "accuracy", profile=profile)
+    table = judgebench.recorded(profile, "accuracy")
     texts = joined(table, value="accuracy", digits=1, percent=True, stacked=True)
     rows = table.assign(text=texts)
     order = list(dict.fromkeys(rows["model"]))
@@ -91,7 +91,7 @@ def published_scores_table(profile: str) -> Markdown:
 
 def published_comparison_sentence(profile: str) -> Markdown:
     """Which of the five published models can be told apart."""
-    tests = gather(SCORES, "comparisons", profile=profile)
+    tests = judgebench.recorded(profile, "comparisons")
     n = int(tests["distinguishable"].sum())
     which = "none" if n == 0 else str(n)
     widest = tests.loc[tests["difference"].abs().idxmax()]

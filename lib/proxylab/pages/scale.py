@@ -8,16 +8,19 @@ from IPython.display import Markdown
 
 from proxylab.cost.devices import Machine, measured_machine
 from proxylab.cost.estimate import estimate_runs
+from proxylab.pages.usual import usual
 from proxylab.profiles import load_profile
-from proxylab.results import gather, load_runs
+from proxylab.results import Run, load_runs
 from proxylab.tables import number, show_table, with_interval
 
+COST = "measure_cost"
 KINDS = {"train": "training", "generate": "generating", "score": "scoring"}
 OWN = ("reward model", "test pairs")  # what a reward model's run does, but for its base model
 
 
-def _steps(profile: str) -> pd.DataFrame:
-    return gather("measure_cost", "steps", profile=profile)
+def timing(profile: str) -> Run:
+    """The run whose steps are shown: one, as what a step costs is one machine's at one time."""
+    return load_runs(COST, profile=profile, where=usual(COST, profile))[0]
 
 
 def _here(profile: str) -> Machine:
@@ -27,14 +30,16 @@ def _here(profile: str) -> Machine:
 
 def _timed(profile: str) -> pd.DataFrame:
     """The steps with, as seconds, what they are fitted by."""
-    steps, run = _steps(profile), load_runs("measure_cost", profile=profile)[0]
+    run = timing(profile)
+    steps = run.table("steps")
     on_cpu = run.record["hardware"]["accelerator"] is None
     return steps.assign(seconds=steps["cpu"]) if on_cpu else steps
 
 
 def steps_table(profile: str) -> Markdown:
     """Timed steps: kind, size, batch, seconds with their range, operations a second."""
-    steps, run = _steps(profile), load_runs("measure_cost", profile=profile)[0]
+    run = timing(profile)
+    steps = run.table("steps")
     rates = steps["flops"] / steps["seconds"] / 1e9
     spread = zip(1e3 * steps["seconds"], 1e3 * steps["low"], 1e3 * steps["high"], strict=True)
     table = pd.DataFrame(

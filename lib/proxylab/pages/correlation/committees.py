@@ -3,15 +3,14 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from proxylab.pages.correlation.judgebench import NOTEBOOK, comparison_rows, n_models, short
-from proxylab.results import gather
+from proxylab.pages.correlation.judgebench import comparison_rows, n_models, recorded, short
 from proxylab.studies.correlation.judgebench import BEST_SINGLE
 from proxylab.tables import joined, number, show_table
 
 
 def error_table(profile: str) -> Markdown:
     """How far the errors of every two models coincide."""
-    table = gather(NOTEBOOK, "errors", profile=profile)
+    table = recorded(profile, "errors")
     table = table.sort_values("kappa", ascending=False, kind="stable")
     shown = pd.DataFrame(
         {
@@ -38,7 +37,7 @@ def error_table(profile: str) -> Markdown:
 
 def committee_table(profile: str) -> Markdown:
     """What the models get together, beside the best of them."""
-    table = gather(NOTEBOOK, "committees", profile=profile)
+    table = recorded(profile, "committees")
     limits = table.rename(columns={"difference_low": "less_low", "difference_high": "less_high"})
     shown = pd.DataFrame(
         {
@@ -65,8 +64,8 @@ def committee_table(profile: str) -> Markdown:
 
 def committee_sentence(profile: str) -> Markdown:
     """Whether a committee gains anything, and whether gaps say how sure a model is."""
-    table, errors = (gather(NOTEBOOK, name, profile=profile) for name in ("committees", "errors"))
-    sure = gather(NOTEBOOK, "certainty", profile=profile)
+    table, errors = (recorded(profile, name) for name in ("committees", "errors"))
+    sure = recorded(profile, "certainty")
     picked = table[table["committee"] == BEST_SINGLE]
     kappa = f"{number(errors['kappa'].min())} to {number(errors['kappa'].max())}"
     texts = joined(picked, value="accuracy", digits=1, percent=True)

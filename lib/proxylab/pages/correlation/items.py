@@ -30,7 +30,7 @@ def item_table(profile: str) -> Markdown:
         )
         cells |= {"within": _or_dash(within), "gold": _or_dash(gold)}
         shown.append({"scorer": name, **cells})
-    counts = gather(rows.NOTEBOOK, "counts", profile=profile, where=rows.WORLD)
+    counts = gather(rows.NOTEBOOK, "counts", profile=profile, where=rows.in_world(profile))
     counts = counts[(counts["policy"] == START) & (counts["target"] == PEOPLE)]
     own = counts[counts["scorer"] == GOLD]
     return show_table(

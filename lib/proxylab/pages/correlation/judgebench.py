@@ -5,6 +5,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.accuracy import MIXED
+from proxylab.pages.usual import first_seed, usual
 from proxylab.plots import forest, publish
 from proxylab.plots.maps import forest_panels
 from proxylab.plots.style import GREY
@@ -23,15 +24,21 @@ def short(name: str) -> str:
     return own
 
 
+def recorded(profile: str, table: str) -> pd.DataFrame:
+    """A table of the published models' scores."""
+    where = usual(NOTEBOOK, profile)
+    return first_seed(gather(NOTEBOOK, table, profile=profile, where=where), of="scores")
+
+
 def comparison_rows(profile: str) -> pd.DataFrame:
     """Every two models, the better one named first, largest difference first, in points."""
-    table = _better_first(gather(NOTEBOOK, "power", profile=profile))
+    table = _better_first(recorded(profile, "power"))
     return table.sort_values("value", ascending=False, kind="stable").reset_index(drop=True)
 
 
 def task_rows(profile: str) -> pd.DataFrame:
     """The same within each task (column task), in the order recorded."""
-    table = _better_first(gather(NOTEBOOK, "by_task", profile=profile))
+    table = _better_first(recorded(profile, "by_task"))
     return table.assign(task=table["subset"].map(task_name))
 
 
@@ -56,7 +63,7 @@ def _better_first(table: pd.DataFrame) -> pd.DataFrame:
 
 def n_models(profile: str) -> int:
     """How many models were scored on these pairs."""
-    table = gather(NOTEBOOK, "power", profile=profile)
+    table = recorded(profile, "power")
     return len({*table["model_a"], *table["model_b"]})
 
 
@@ -123,7 +130,7 @@ def power_table(profile: str) -> Markdown:
 
 def apart_sentence(profile: str) -> Markdown:
     """Who can be told from whom, over all pairs and task by task."""
-    table, tasks = comparison_rows(profile), gather(NOTEBOOK, "by_task", profile=profile)
+    table, tasks = comparison_rows(profile), recorded(profile, "by_task")
     n_told, told = int(table["distinguishable"].sum()), tasks[tasks["distinguishable"]]
     smallest = 100 * table["detectable"].min()
     finite = table["needed"][np.isfinite(table["needed"])]
@@ -146,7 +153,7 @@ def apart_sentence(profile: str) -> Markdown:
 
 def task_figure(profile: str) -> Markdown:
     """Accuracy of every model, a panel a task."""
-    table = gather(NOTEBOOK, "accuracy", profile=profile)
+    table = recorded(profile, "accuracy")
     table = table[table["subset"] != MIXED]
     table = table.assign(
         model=table["model"].map(short),

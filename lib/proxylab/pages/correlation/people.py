@@ -4,6 +4,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.pages.correlation.rows import NOTEBOOK
+from proxylab.pages.usual import first_seed, usual
 from proxylab.plots import forest, publish
 from proxylab.results import MissingResults, gather
 from proxylab.studies.correlation.real import LEFT_OUT, PERSON, TRAINED, UNANIMOUS
@@ -15,8 +16,12 @@ UNITS = {"pandalm": "instructions", "ukpconvarg1": "sides of a debate"}
 
 def people_rows(profile: str, data: str) -> pd.DataFrame:
     """The recorded rows of one data set, of the first seed that was run."""
-    table = gather(NOTEBOOK, "people", profile=profile, where={"data": data})
-    return table[table["seed"] == table["seed"].min()]
+    return _of_first_seed(profile, "people", data)
+
+
+def _of_first_seed(profile: str, name: str, data: str) -> pd.DataFrame:
+    table = gather(NOTEBOOK, name, profile=profile, where=usual(NOTEBOOK, profile, data=data))
+    return first_seed(table, of="data")
 
 
 def available_data(profile: str) -> list[str]:
@@ -72,7 +77,7 @@ def people_figure(profile: str) -> Markdown:
 def people_table(profile: str, data: str) -> Markdown:
     """All three correlations, and accuracy where all annotators agree, for one data set."""
     table = people_rows(profile, data)
-    facts = gather(NOTEBOOK, "judged", profile=profile, where={"data": data}).iloc[0]
+    facts = _of_first_seed(profile, "judged", data).iloc[0]
     votes = table[table["target"] == LEFT_OUT]
     votes = votes.assign(text=joined(votes, stacked=True))
     wide = votes.pivot(index="scorer", columns="measure", values="text")

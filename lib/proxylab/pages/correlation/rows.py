@@ -1,12 +1,13 @@
 """Correlations of the world's scorers, pooled over seeds from the redraws that each run kept.
 
-With two to four seeds every interval is the wider of the redraws' and of Student's t over seeds, as
-for differences of policies (`verdicts.judged`). The null of the shards is that of the mean
-over seeds, computed here from the recorded points: the mean of limits is too wide a null.
+With fewer than ten seeds every interval is the wider of the redraws' and of Student's t over
+seeds, as for differences of policies (`verdicts.judged`). The null of the shards is that of the
+mean over seeds, computed here from the recorded points: the mean of limits is too wide a null.
 """
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,22 +16,29 @@ from scipy.stats import t
 from proxylab.evaluate.correlation import over_seeds, row_correlations
 from proxylab.evaluate.correlation_shards import redrawn_shard_means
 from proxylab.pages.pooling import SEED
-from proxylab.pages.verdicts import ENOUGH_SEEDS, UPPER, judged
+from proxylab.pages.usual import usual
+from proxylab.pages.verdicts import UPPER, judged
 from proxylab.results import gather
 from proxylab.stats import Interval
+from proxylab.stats.intervals import ENOUGH_SEEDS
 from proxylab.studies.correlation.world import CHOSEN, GOLD, PEOPLE, PERSON, RULERS, START
+from proxylab.studies.data import WORLD
 
 NOTEBOOK = "measure_correlation"
-WORLD = {"data": "world"}
 KEYS = ["policy", "target", "scorer", "over", "method"]
 N_ASSIGNMENTS = 1000  # of items to shards, a seed
+
+
+def in_world(profile: str) -> dict[str, Any]:
+    """Conditions on the runs that are read."""
+    return usual(NOTEBOOK, profile, data=WORLD)
 
 
 @cache
 def kept_draws(profile: str) -> dict[tuple[str, ...], dict[int, np.ndarray]]:
     """By policy, target, scorer, over and method: each seed's draws, the estimate first."""
-    table = gather(NOTEBOOK, "draws", profile=profile, where=WORLD)
-    ceiling = gather(NOTEBOOK, "ceiling", profile=profile, where=WORLD)
+    table = gather(NOTEBOOK, "draws", profile=profile, where=in_world(profile))
+    ceiling = gather(NOTEBOOK, "ceiling", profile=profile, where=in_world(profile))
     table = pd.concat([table, ceiling.assign(policy=START, target=PEOPLE)], ignore_index=True)
     # A run keeps the draws of one correlation together and in order: blocks, each from its draw 0.
     starts = np.flatnonzero(table["draw"] == 0)
@@ -45,7 +53,7 @@ def kept_draws(profile: str) -> dict[tuple[str, ...], dict[int, np.ndarray]]:
 @cache
 def n_prompts(profile: str) -> int:
     """Prompts of all seeds together."""
-    table = gather(NOTEBOOK, "counts", profile=profile, where=WORLD)
+    table = gather(NOTEBOOK, "counts", profile=profile, where=in_world(profile))
     return int(table.groupby("seed")["n_prompts"].max().sum())
 
 
@@ -122,13 +130,13 @@ def sharding(profile: str, method: str = "pearson") -> pd.DataFrame:
     drawn_low and drawn_high are the lowest and the highest seed. redrawn and blind (median, _low,
     _high) are of the mean over seeds, as drawn is: items put into shards anew in every seed.
     """
-    table = gather(NOTEBOOK, "sharding", profile=profile, where=WORLD)
+    table = gather(NOTEBOOK, "sharding", profile=profile, where=in_world(profile))
     table = table[table["method"] == method]
     by_scorer = table.groupby("scorer", sort=False)
     means = by_scorer.mean(numeric_only=True)
     limits = by_scorer["drawn"].agg(drawn_low="min", drawn_high="max")
     n_seeds = by_scorer["seed"].nunique().rename("n_seeds")
-    points = gather(NOTEBOOK, "points", profile=profile, where=WORLD)
+    points = gather(NOTEBOOK, "points", profile=profile, where=in_world(profile))
     for name, related in (("redrawn", True), ("blind", False)):
         spread = {
             scorer: _mean_over_seeds(own, method, related=related)
@@ -172,7 +180,7 @@ def against_blind(table: pd.DataFrame) -> pd.Series:
 
 def seeds_of(profile: str) -> pd.DataFrame:
     """The `seed` column of the runs that are read."""
-    return gather(NOTEBOOK, "counts", profile=profile, where=WORLD)[["seed"]]
+    return gather(NOTEBOOK, "counts", profile=profile, where=in_world(profile))[["seed"]]
 
 
 def row(found: Interval) -> dict[str, float]:
@@ -188,9 +196,9 @@ __all__ = [
     "PEOPLE",
     "PERSON",
     "START",
-    "WORLD",
     "against_blind",
     "differences",
+    "in_world",
     "interval_in_words",
     "kept_draws",
     "n_prompts",

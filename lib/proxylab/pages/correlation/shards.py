@@ -30,7 +30,7 @@ def shown_scorers(profile: str) -> tuple[str, str]:
 def figure_4(profile: str) -> Markdown:
     """Shard means above, items below, for the worst and the best reward model of one seed."""
     seed = int(rows.seeds_of(profile)["seed"].min())
-    where = {**rows.WORLD, "seed": seed}
+    where = {**rows.in_world(profile), "seed": seed}
     shards = gather(rows.NOTEBOOK, "shards", profile=profile, where=where)
     points = gather(rows.NOTEBOOK, "points", profile=profile, where=where)
     names = shown_scorers(profile)

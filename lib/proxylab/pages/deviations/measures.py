@@ -20,11 +20,13 @@ from proxylab.pages.method.example import LOGPROB, REWARD, z_scores
 from proxylab.pages.ppo import slopes
 from proxylab.pages.pro import wins
 from proxylab.pages.shf_cas import cost, faults, overview, rows, trained_policy
+from proxylab.pages.usual import usual
 from proxylab.results import MissingResults, load_runs
 from proxylab.shf_cas import FAULTS
 from proxylab.tables import interval_text, joined, number
 
 CONFLICT = "conflict"
+VERIFY = "verify_optimisers"
 RULERS = ("longest", "shortest")
 RELEASED_CONSTANT = 1e-8  # of the released code, added to each standard deviation [C]
 MIXED, STANDARD = "mixed", "standard"
@@ -83,7 +85,8 @@ def slope(profile: str) -> str:
 
 def ppo_distance(profile: str) -> str:
     """How far PPO ends from the exact optimum of a problem that can be enumerated."""
-    table = load_runs("verify_optimisers", profile=profile)[0].table("convergence")
+    run = load_runs(VERIFY, profile=profile, where=usual(VERIFY, profile))[0]
+    table = run.table("convergence")
     own = table[table["algorithm"] == "ppo"].sort_values("step")
     said = [
         f"at β {beta:g} {number(part['kl_to_optimum'].iloc[0], 3)} before and "

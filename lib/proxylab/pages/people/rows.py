@@ -7,6 +7,7 @@ import pandas as pd
 
 from proxylab.pages.pooling import pooled_by, seed_error
 from proxylab.pages.redraws import limits, nested_counts
+from proxylab.pages.usual import first_seed
 from proxylab.results import MissingResults, gather
 from proxylab.studies.aggregation.crowds import ADVERSARY, EQUAL, SPAMMER, UNEQUAL
 
@@ -37,7 +38,8 @@ CROWD_NAMES = {
 
 def people(table: str, profile: str) -> pd.DataFrame:
     """A table of the runs on people's votes. Raises MissingResults where there is none."""
-    return gather(NOTEBOOK, table, profile=profile, where={"votes": list(DATA_NAMES)})
+    rows = gather(NOTEBOOK, table, profile=profile, where={"votes": list(DATA_NAMES)})
+    return first_seed(rows, of="votes")
 
 
 def world(table: str, profile: str) -> pd.DataFrame:

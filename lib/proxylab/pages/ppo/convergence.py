@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.usual import usual
 from proxylab.plots import publish
 from proxylab.plots.style import COLOURS
 from proxylab.results import gather
@@ -31,8 +32,9 @@ SMALLEST = 1e-5  # nats: what is drawn of a distance that rounds to nothing
 
 @cache
 def convergence_rows(profile: str) -> pd.DataFrame:
-    """Rows of all runs, algorithms in the page's order; betas from the highest."""
-    rows = gather(NOTEBOOK, "convergence", profile=profile)
+    """Rows of the usual runs, algorithms in the page's order; betas from the highest."""
+    where = usual(NOTEBOOK, profile)
+    rows = gather(NOTEBOOK, "convergence", profile=profile, where=where)
     rank = {name: i for i, name in enumerate(ORDER)}
     rows = rows.assign(rank=rows["algorithm"].map(lambda name: rank.get(name, len(rank))))
     order = ["rank", "set_beta", "seed", "step"]
