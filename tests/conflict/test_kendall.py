@@ -12,6 +12,7 @@ from proxylab.conflict import (
     kendall,
     kendall_table,
     kendall_tau_distance,
+    no_better_than_chance,
     share_ordered_rightly,
 )
 from scipy.stats import kendalltau
@@ -176,3 +177,11 @@ def test_the_share_ordered_rightly_counts_a_judges_tie_as_wrong_and_the_truths_a
     table = kendall_table([[0.0, 0.0, 1.0, 2.0]], [[1.0, 2.0, 3.0, 3.0]])
     assert share_ordered_rightly(table) == pytest.approx([4 / 5])
     assert np.isnan(share_ordered_rightly(kendall_table([[0.0, 1.0]], [[2.0, 2.0]]))).all()
+
+
+def test_an_order_that_agrees_as_often_as_not_is_no_better_than_chance():
+    judge = [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 2.0], [1.0, 1.0, 1.0]]
+    truth = [[1.0, 3.0, 2.0], [3.0, 1.0, 2.0], [2.0, 1.0, 3.0], [1.0, 2.0, 3.0]]
+    # Concordant less discordant pairs: 2 - 1, 1 - 2, 1 - 1 (a tie is neither), undefined.
+    found = no_better_than_chance(kendall_table(judge, truth))
+    np.testing.assert_array_equal(found, [0.0, 1.0, 1.0, np.nan])

@@ -248,7 +248,7 @@ def test_nothing_is_judged_from_one_seed():
 
 
 def test_few_seeds_are_said():
-    assert detection.few_seeds(prompt_rows(seeds=range(5), n=4)) == []
+    assert detection.few_seeds(prompt_rows(seeds=range(10), n=4)) == []
     (one,) = detection.few_seeds(prompt_rows(seeds=(0,), n=4))
     assert one.startswith("Few seeds: safety")
     assert "know nothing" in one
@@ -275,6 +275,21 @@ def test_a_sweep_or_a_kind_of_topic_may_be_missing(use, monkeypatch):
     monkeypatch.setattr(ablations, "measured", lambda *_: only.assign(taught=TAUGHT))
     ablations.sampling_areas.cache_clear()
     assert set(ablations.sampling_areas("cpu")["sweep"]) == {"samples"}
+
+
+def test_the_page_says_which_completions_tell_a_wrong_proxy():
+    rows = with_sampling(prompt_rows())
+    assert "moves with K" in ablations.judged_on(rows)  # a run recorded before it was mended
+    judged = rows.assign(judged_on=np.where(rows["sweep"] == "samples", 8, rows["k"]))
+    assert "judged on all 8, and so the same for every K" in ablations.judged_on(judged)
+    assert ablations.judged_on(rows[rows["sweep"] == "temperature"]) == ""
+
+
+def test_a_dose_of_length_is_said_to_be_a_word(use):
+    use()
+    assert "of length: such standard deviations a word of the reply" in (
+        ablation_biases.bias_figure("cpu", label="x").data
+    )
 
 
 def test_settings_are_compared_with_the_usual_one(use):
@@ -375,7 +390,7 @@ def test_a_bias_that_reverses_every_outcome_reverses_the_area(use):
         ({}, loop_variants.USUAL),
         ({"rounds": 1}, "one round"),
         ({"annotator": "noisy", "annotator_noise": 0.3}, "annotator noise 0.3"),
-        ({"annotator": "votes.jsonl"}, "labels from votes"),
+        ({"annotator": "votes.jsonl"}, "labels from votes.jsonl"),
         ({"logprob": "per_token"}, "log-prob. per token"),
         ({"refit": "scratch", "budget": 96}, "96 labels + refit from scratch"),
     ],
@@ -407,6 +422,16 @@ def test_random_labels_do_not_depend_on_the_log_probability(use):
 def test_a_selector_that_two_runs_share_counts_once(use):
     use(loop=loop_rows(({}, {})))
     assert len(loop_variants.gains("cpu")) == 2 * 40
+
+
+def test_two_files_of_votes_are_two_variants(use):
+    use(loop=loop_rows(({}, {"annotator": "anna.csv"}, {"annotator": "ben.csv"})))
+    found = loop_variants.gains("cpu").groupby("variant").size()
+    assert found.to_dict() == {
+        loop_variants.USUAL: 2 * 40,
+        "labels from anna.csv": 2 * 40,
+        "labels from ben.csv": 2 * 40,
+    }
 
 
 def test_a_variant_that_loses_the_gain_is_said_to(use):

@@ -65,9 +65,10 @@ def test_a_difference_alike_in_all_seeds_is_clear():
     assert judged_difference([0.299, 0.300, 0.301])["verdict"] == HIGHER
 
 
-def test_five_seeds_are_judged_by_redraws_alone():
-    row = judged_difference([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert row["p"] < ttest_1samp([0.1, 0.2, 0.3, 0.4, 0.5], 0).pvalue
+def test_ten_seeds_are_judged_by_redraws_alone():
+    by_seed = np.linspace(0.1, 0.5, 10)
+    assert judged_difference(by_seed)["p"] < ttest_1samp(by_seed, 0).pvalue
+    assert judged_difference(by_seed[:9])["p"] == pytest.approx(ttest_1samp(by_seed[:9], 0).pvalue)
 
 
 def row_of(value, n_seeds, *, error=0.1155):
@@ -77,9 +78,9 @@ def row_of(value, n_seeds, *, error=0.1155):
 
 
 def test_an_area_is_judged_against_chance():
-    rows = pd.DataFrame([row_of(0.8, 3), row_of(0.8, 5), row_of(0.2, 3, error=0.01)])
+    rows = pd.DataFrame([row_of(0.8, 3), row_of(0.8, 10), row_of(0.2, 3, error=0.01)])
     found = judged(rows, null=0.5)
-    # Three seeds: 0.8 +- 4.303 x 0.1155 holds one half; five seeds: the redraws' 0.7 to 0.9 stand.
+    # Three seeds: 0.8 +- 4.303 x 0.1155 holds one half; ten seeds: the redraws' 0.7 to 0.9 stand.
     assert found["low"].tolist() == pytest.approx([0.303, 0.7, 0.1], abs=1e-3)
     assert found["verdict"].tolist() == [NOISE, HIGHER, LOWER]
 

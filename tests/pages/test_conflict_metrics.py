@@ -13,6 +13,7 @@ from proxylab.conflict import gaussian_simulation, independence_level, threshold
 from proxylab.pages import areas, pooling, verdicts
 from proxylab.pages.conflict_metrics import cells as conflict_detection
 from proxylab.pages.conflict_metrics import definitions as conflict_metrics
+from proxylab.pages.conflict_metrics import held_out as conflict_held_out
 from proxylab.pages.conflict_metrics import lengths as conflict_length
 from proxylab.pages.conflict_metrics import outcomes as conflict_outcomes
 from proxylab.pages.conflict_metrics import scores as conflict_scores
@@ -83,6 +84,22 @@ def world(monkeypatch):
         return table
 
     return use
+
+
+# --- what held out means
+
+
+def test_held_out_prompts_that_training_asked_are_counted_by_what_was_taught(world, monkeypatch):
+    table = world(tasks=("safety",))
+    conflict_scores.prompts.cache_clear()
+    assert conflict_held_out.seen_sentence("cpu").data == ""  # a run recorded without it
+    taught = table["quadrant"].isin(["both", "policy only"])
+    table = table.assign(in_demonstrations=taught & (table["prompt"] % 8 < 4), in_proxy_pairs=False)
+    monkeypatch.setattr(conflict_scores, "gather", lambda *_, **__: table.copy())
+    conflict_scores.prompts.cache_clear()
+    said = conflict_held_out.seen_sentence("cpu").data
+    assert "demonstrations, of topics taught there safety 50 %, of other topics 0 of 120;" in said
+    assert "trained on, of topics taught there safety 0 %, of other topics 0 of 120 (" in said
 
 
 # --- areas

@@ -214,8 +214,9 @@ def text_rows(*verdicts, **more):
 
 
 def test_real_text_stands_in_the_row_and_counts(monkeypatch):
-    world = text_rows(NOISE, measure=["gold"], baseline="random")
+    world = text_rows(NOISE, measure=["gold"], selector="conflict", p=0.5)
     monkeypatch.setattr(targeting.overview, "tasks", lambda profile: ["safety"])
+    monkeypatch.setattr(targeting.rows, "against_random", lambda *_: world)
     monkeypatch.setattr(targeting.rows, "compared", lambda *_: world)
     monkeypatch.setattr(targeting.rows, "with_directions", lambda table: table)
     real = text_rows(HIGHER, task="harmless", selector="conflict", measure="gold")
@@ -224,6 +225,27 @@ def test_real_text_stands_in_the_row_and_counts(monkeypatch):
     assert "[HH-RLHF](real_text.ipynb) (*harmless*): gold − random 0.100 [−0.200" in found.ours
     assert found.ours.endswith("3 seeds; 1 of 1 clear after Holm")
     assert found.verdict == rule.SAME
+
+
+def test_feedback_is_judged_in_the_family_of_its_page(monkeypatch):
+    def less(profile, task, baseline, wanted=None):
+        names = [name for name in ("conflict", "random", "rso", "oracle") if name != baseline]
+        rows = [{"measure": m, "selector": name} for m in ("gold", "accuracy") for name in names]
+        table = pd.DataFrame(rows).assign(value=0.2, low=0.1, high=0.3, n_seeds=12, p=0.5)
+        # 0.011 is clear among four comparisons, and not among six.
+        return table.assign(p=table["p"].mask(table["selector"] == "conflict", 0.011))
+
+    def missing(profile):
+        raise MissingResults("shf_cas", profile=profile)
+
+    monkeypatch.setattr(targeting.overview, "tasks", lambda profile: ["safety"])
+    monkeypatch.setattr(targeting.rows, "compared", less)
+    monkeypatch.setattr(on_text.feedback, "against_random", missing)
+    targeting.rows.against_random.cache_clear()
+    found = targeting.against("safety")("cpu")
+    targeting.rows.against_random.cache_clear()
+    assert "0 of 4 clear after Holm over 6 comparisons with random and 6 with rso" in found.ours
+    assert found.verdict == rule.UNTOLD
 
 
 def test_text_that_was_not_run_leaves_the_row(monkeypatch):

@@ -96,14 +96,14 @@ def test_seeds_that_agree_stay_clear(monkeypatch):
 def test_a_gap_within_the_noise_is_counted_as_noise(monkeypatch):
     table = pd.DataFrame(
         [
-            ("adversary", 3, "dawid_skene", 0.07, 0.06, 0.08, 5, 0.004),
-            ("equal", 4, "dawid_skene", 0.001, -0.01, 0.012, 5, 0.004),
-            ("equal", 4, "mace", -0.02, -0.025, -0.015, 5, 0.002),
+            ("adversary", 3, "dawid_skene", 0.07, 0.06, 0.08, 10, 0.004),
+            ("equal", 4, "dawid_skene", 0.001, -0.01, 0.012, 10, 0.004),
+            ("equal", 4, "mace", -0.02, -0.025, -0.015, 10, 0.002),
         ],
         columns=DIFFERENCES,
     )
     monkeypatch.setattr(aggregation, "differences", lambda _: table)
-    monkeypatch.setattr(aggregation, "world", lambda *_: pd.DataFrame({"seed": range(5)}))
+    monkeypatch.setattr(aggregation, "world", lambda *_: pd.DataFrame({"seed": range(10)}))
     text = aggregation.difference_sentence("cpu").data
     assert "Dawid-Skene higher in 1 of 2 (most: 7.0 [6.0, 8.0], 3 annotators" in text
     assert "MACE higher in none, lower in 1 of 1" in text
@@ -114,13 +114,13 @@ def test_what_holm_takes_back_is_said(monkeypatch):
     # Two standard errors from 0 (p = 0.046) times two comparisons; the other is at 0.
     table = pd.DataFrame(
         [
-            ("equal", 3, "mace", 0.02, 0.0004, 0.0396, 5, 0.01),
-            ("equal", 4, "mace", 0.0, -0.02, 0.02, 5, 0.01),
+            ("equal", 3, "mace", 0.02, 0.0004, 0.0396, 10, 0.01),
+            ("equal", 4, "mace", 0.0, -0.02, 0.02, 10, 0.01),
         ],
         columns=DIFFERENCES,
     )
     monkeypatch.setattr(aggregation, "differences", lambda _: table)
-    monkeypatch.setattr(aggregation, "world", lambda *_: pd.DataFrame({"seed": range(5)}))
+    monkeypatch.setattr(aggregation, "world", lambda *_: pd.DataFrame({"seed": range(10)}))
     text = aggregation.difference_sentence("cpu").data
     assert "higher in none, lower in none" in text
     assert "the rest inside the noise after Holm's correction (1 clear alone)" in text

@@ -375,7 +375,7 @@ def test_what_there_was_to_gain_is_measured_from_the_base_policy(project):
 def test_only_the_main_runs_count(project):
     fed({"random": 0.1, "conflict": 0.3}, seeds=(0,))
     fed({"conflict": 9.0}, seeds=(0,), rounds=1)
-    fed({"random": 9.0}, seeds=(1,), task="helpful", annotator="noisy")
+    fed({"random": 9.0}, seeds=(1,), task="helpful", annotator="noisy", annotator_noise=1.0)
     assert len(feedback.loop_rows("smoke", "held_out")) == 2 * 2 * 30
 
 
@@ -425,6 +425,23 @@ def test_policies_are_held_against_the_one_they_start_from(project):
     assert "DPO from cleaned pairs less DPO from raw ones: gold 0.30 [0.30, 0.30] (higher)" in said
     assert "Of 2 policies aligned" in statement.align_in_short("smoke")
     assert "2 gain and 0 lose gold" in statement.align_in_short("smoke")
+
+
+def test_what_has_learnt_golds_labels_is_named_and_counted_apart(project):
+    for seed in range(5):
+        arms = [
+            arm_rows({}, seed, 0.0),
+            arm_rows({"arm": "raw", "proxy": "raw", "bias": "none"}, seed, 0.0),
+            arm_rows({"arm": "strong", "proxy": "strong", "bias": "none"}, seed, 0.5),
+        ]
+        tables = {"evaluation": pd.concat(arms, ignore_index=True)}
+        record(Align, tables, algorithm="ppo", seed=seed, **TEXT)
+    names = set(alignment.changes("smoke")["comparison"])
+    assert names == {"PPO, raw", "PPO, strong (gold's labels)"}
+    said = statement.align_in_short("smoke")
+    assert "Of 1 policies" in said
+    assert "0 gain and 0 lose gold clearly" in said
+    assert "of 1 more, optimised against a proxy that has learnt gold's own labels, 1 gain" in said
 
 
 def test_a_small_policy_is_held_against_the_small_one_it_starts_from(project):
@@ -478,8 +495,8 @@ def test_arms_are_told_apart_by_what_differs():
         "start policy",
         "DPO, by_proxy, raw, beta 0.1",
         "DPO, by_proxy, raw, beta 0.5",
-        "PPO, strong, length_bias=0.2",
-        "PPO, strong, small",
+        "PPO, strong (gold's labels), length_bias=0.2",
+        "PPO, strong (gold's labels), small",
     ]
 
 
@@ -678,14 +695,14 @@ def test_a_released_gold_is_named(project):
 
 
 def test_the_statement_names_what_has_not_been_run(project):
-    measured(tasks=("harmless",))
+    measured(tasks=("harmless",), seeds=range(10))
     said = statement.statement("smoke").data
     assert "on 80 [" in said
     assert "in 2 of 2 cases of task and model: harmless (policy), harmless (proxy)." in said
     assert "Harmless: conflict finds wrong proxies (AUROC 0.7" in said
     assert "Runs of `shf_cas` for the value of feedback have not been made." in said
     assert "Runs of `align` for the alignment on text have not been made." in said
-    assert said.endswith("There are 5 seeds (0, 1, 2, 3, 4).")
+    assert said.endswith("There are 10 seeds (0, 1, 2, 3, 4, 5, 6, 7, 8, 9).")
 
 
 def test_without_any_run_there_is_no_statement(project):

@@ -244,6 +244,37 @@ def test_detection_is_a_share_of_seeds_and_the_least_dose_that_is_always_found(u
     )
 
 
+def test_what_is_flagged_without_the_bias_is_not_found(use):
+    records = both(0, 1)
+    for seed, (_, made) in zip((0, 0, 1, 1), records, strict=True):
+        rows = made["findings"]
+        before = (rows["proxy"] == "task") & (rows["family"] == "length") & (rows["dose"] == 0)
+        rows.loc[before & (rows["kind"] == "all") & (seed == 1), "flagged"] = True
+    use(*records)
+    found = detection.found_rows("cpu").set_index("dose")
+    assert found.loc[0.2, ["value", "already"]].tolist() == [0.5, 1]  # seed 1 had it before
+    said = detection.detection_sentence("cpu").data
+    assert "length\\_bias (at 0.2: trained on clean pairs 1 of 2)" in said
+    assert "In 1 of the 2 audits at the largest dose" in said
+    shown = detection.detection_table("cpu", label="d").data
+    assert "| 0.2 | length | 2 of 2 (0.90); 1 without |" in shown
+    meaning = statement.meaning("cpu").data
+    assert "in 1 of 2 audits (1 bias, 2 seeds)" in meaning
+    assert "in 1 of 2 it was flagged in an expected one already" in meaning
+
+
+def test_training_without_bias_is_what_a_bias_of_data_is_found_beyond(use):
+    records = both(0)
+    made = records[0][1]
+    about = {"proxy": "task", "family": "inverted", "value": 90, "bias": "uniform_flips"}
+    own = [finding(**about), finding(**about, dose=0.2)]
+    made["findings"] = pd.concat([made["findings"], pd.DataFrame(own)], ignore_index=True)
+    use(*records)
+    found = detection.found_rows("cpu").query("bias == 'uniform_flips'").set_index("dose")
+    assert found["value"].to_dict() == {0.0: 1, 0.2: 0}  # the plain proxy is not flagged
+    assert found["already"].to_dict() == {0.0: 0, 0.2: 1}
+
+
 def test_a_dose_counts_only_if_all_above_it_are_found():
     def least(*values):
         return detection.dose_always_found(pd.DataFrame({"dose": [1, 2, 4], "value": values}))

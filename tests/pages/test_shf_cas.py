@@ -198,8 +198,8 @@ def test_seeds_compared_on_other_prompts_are_judged_by_students_t_too():
     assert found["p"] == pytest.approx(0.1217, abs=1e-4)
 
 
-def test_five_seeds_are_judged_by_redraws_alone():
-    row = shf_cas_rows.summary(by_seed(0.1, 0.2, 0.3, 0.4, 0.5)).iloc[0]
+def test_ten_seeds_are_judged_by_redraws_alone():
+    row = shf_cas_rows.summary(by_seed(*np.linspace(0.1, 0.5, 10))).iloc[0]
     assert row["p"] == pytest.approx(2 / (shf_cas_rows.N_DRAWS + 1))  # no draw below zero
     assert row["low"] > 0.1
 
@@ -388,6 +388,17 @@ def test_missing_results_are_said_to_be_missing(project):
 def test_what_is_known_of_each_step_has_a_grade():
     for _, grade, _ in shf_cas.KNOWN:
         assert grade == "not known" or set(grade.split(", ")) <= set(GRADES)
+
+
+def test_conflict_with_gold_says_which_temperature_it_is_of(five_seeds, monkeypatch):
+    assert PROFILE.policy.temperature == 0.7  # what the runs recorded
+    said = cost.conflict_sentence("smoke").data
+    assert "the base policy's at temperature 1, plus the reward in nats" in said
+    assert "reweights completions sampled at temperature 0.7" in said
+    plain = {"resolved_profile": {"policy": {"temperature": 1.0}}}
+    run = SimpleNamespace(record=plain)
+    monkeypatch.setattr(cost, "load_runs", lambda *_, **__: [run])
+    assert "temperature" not in cost.conflict_sentence("smoke").data
 
 
 def test_every_figure_and_table_of_the_page_is_made(five_seeds):

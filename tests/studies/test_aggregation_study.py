@@ -17,6 +17,7 @@ from proxylab.studies.aggregation.people import (
     units_of,
 )
 from proxylab.studies.aggregation.vote_classifier import predicted_by_style, predicted_by_words
+from proxylab.studies.data import study_data
 
 C, R, T = "chosen", "rejected", "tie"
 
@@ -166,6 +167,15 @@ def test_the_true_cleaned_set_holds_right_pairs_only(tables):
     trained = tables["trained"]
     truth = trained[trained["method"] == world.TRUTH]
     assert (truth["n_kept"] == truth["n_kept_right"]).all()
+
+
+def test_a_rule_that_keeps_too_few_pairs_to_train_on_is_said_to(profile):
+    data = study_data(world.WORLD, profile, 0)
+    setting = crowds.draw_setting(data, profile, crowds.EQUAL, world.N_WHO_CLEAN, 0)
+    categories = world.categories_by(setting, {}, profile)[world.COUNT, 0.0]
+    vague = categories.assign(category="Vague")
+    with pytest.raises(ValueError, match=r"keeps 0 of \d+ pairs, and 20 .* aggregation\.n_pairs"):
+        world.trained_table(setting, {(world.COUNT, 0.0): vague}, data)
 
 
 def pairs_of(n: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from proxylab.runs import Align
 from proxylab.studies import alignment as study
 from proxylab.studies.alignment import proxies, running, signals
 from proxylab.studies.alignment.arms import SIZES, Arm, planned_arms
-from proxylab.studies.alignment.choosing import distinct_scores, start_completions
+from proxylab.studies.alignment.choosing import distinct_scores, reachable_kls, start_completions
 from proxylab.studies.alignment.evaluation import (
     evaluation_tables,
     perturbed_table,
@@ -312,6 +312,15 @@ def test_each_distinct_completion_is_scored_once():
     found = distinct_scores(CallableReward("length", fn), ["p", "q"], responses)
     assert found.tolist() == [[1, 2, 1], [1, 1, 3]]
     assert sorted(asked) == [("p", "a"), ("p", "bb"), ("q", "a"), ("q", "ccc")]
+
+
+def test_a_proxy_that_ties_everything_has_nothing_to_spend():
+    reward = np.array([[0.0, 1.0, 2.0, 2.0]])  # the best two of four: log 2 = 0.693 nats
+    assert reachable_kls("mine", reward, (0.2, 0.69, 0.7)) == [0.2, 0.69]
+    with pytest.raises(ValueError, match=r"'mine': .* less than 0\.693 nats.*\(1\.0, 2\.0\)"):
+        reachable_kls("mine", reward, (1.0, 2.0))
+    with pytest.raises(ValueError, match=r"'mine': .* less than 0 nats"):
+        reachable_kls("mine", np.ones((3, 4)), (0.2,))
 
 
 # Whole runs

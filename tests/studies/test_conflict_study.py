@@ -8,6 +8,7 @@ from proxylab.profiles import ProfileError, load_profile
 from proxylab.rewards.classifier import SequenceClassifierReward
 from proxylab.rewards.nulls import RandomReward
 from proxylab.runs import Clean, MeasureConflict
+from proxylab.studies import world_models
 from proxylab.studies.cleaning import COMMITTEE, clean
 from proxylab.studies.conflict_detection import (
     bias_sweep,
@@ -17,6 +18,7 @@ from proxylab.studies.conflict_detection import (
 )
 from proxylab.studies.conflict_report import conflict_tables
 from proxylab.studies.conflict_text import pair_table
+from proxylab.studies.prompts_seen import demonstrated_prompts
 from proxylab.studies.reward_models import backbone
 from proxylab.studies.tasks import (
     HELD_OUT,
@@ -134,6 +136,26 @@ def test_the_main_table_uses_the_profiles_proxy_and_counts_misled_facts(profile,
     assert (table["misled"] == 0).all()
 
 
+def test_held_out_prompts_that_training_asked_are_told(profile, safety, held_out, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(world_models, "load_policy", lambda base: (None, None))
+    monkeypatch.setattr(world_models, "save_policy", lambda *_: None)
+    monkeypatch.setattr(
+        world_models,
+        "train_language_model",
+        lambda model, tokenizer, prompts, *_, **__: asked.update(prompts=prompts),
+    )
+    world_models._fine_tune(profile, 0, None, None)
+    assert demonstrated_prompts(safety, profile, 0) == set(asked["prompts"])
+    table = main_table(safety, profile, 0)
+    pairs = set(safety.original_pairs["prompt"])
+    assert table["in_demonstrations"].tolist() == [p in asked["prompts"] for p in held_out.prompts]
+    assert table["in_proxy_pairs"].tolist() == [prompt in pairs for prompt in held_out.prompts]
+    assert table["in_demonstrations"].any()
+    untaught = table["quadrant"].isin(["proxy only", "neither"])
+    assert not table.loc[untaught, "in_demonstrations"].any()
+
+
 def test_the_sampling_sweep_goes_over_k_and_temperature(profile, safety):
     table = sampling_sweep(safety, profile, 0)
     settings = table[["sweep", "k", "sampled_at"]].drop_duplicates().to_numpy().tolist()
@@ -144,6 +166,19 @@ def test_the_sampling_sweep_goes_over_k_and_temperature(profile, safety):
         ["temperature", 4, 1.4],
     ]
     assert (table.groupby(["sweep", "k", "sampled_at"]).size() == 18).all()
+
+
+def test_over_k_the_truth_stays_that_of_all_completions(profile, safety):
+    table = sampling_sweep(safety, profile, 0).query("sweep == 'samples'")
+    few, all_of_them = (table[table["k"] == k].reset_index(drop=True) for k in (3, 5))
+    drawn, _ = candidates(safety, profile, 0, HELD_OUT, n_samples=5)
+    reward = score_candidates(SequenceClassifierReward.load(safety.proxy), drawn)
+    assert all_of_them["wrong"].equals(detection_table(drawn, reward)["wrong"])
+    assert few["wrong"].equals(all_of_them["wrong"])
+    assert set(table["judged_on"]) == {5}
+    first = detection_table(drawn.take_samples(slice(3)), reward[:, :3])
+    assert not first["wrong"].equals(few["wrong"])  # judged on three the truth would be another
+    assert few["conflict_sum"].equals(first["conflict_sum"])
 
 
 def test_the_bias_sweep_has_the_unbiased_proxy_as_its_zero(profile, safety):

@@ -8,7 +8,7 @@ from proxylab.rewards.classifier import SequenceClassifierReward
 from proxylab.rewards.ranked import RankedTraining
 from proxylab.runs import ShfCas
 from proxylab.shf_cas import FAULTS
-from proxylab.studies import world_models
+from proxylab.studies import shf_cas_setting, world_models
 from proxylab.studies.shf_cas import TABLES, run_selectors
 from proxylab.studies.shf_cas_setting import prepare
 from proxylab.studies.tasks import task_models
@@ -81,6 +81,23 @@ def test_the_faults_of_a_run_that_names_some_are_switched_on_together(profile):
 def test_a_selector_that_does_not_exist_names_the_nearest(profile):
     with pytest.raises(ValueError, match=r"no selector `conflit`.*conflict"):
         prepare(ShfCas(selectors=("conflit",)), profile)
+
+
+def test_an_annotator_that_does_not_exist_is_refused_before_anything_is_made(
+    profile, monkeypatch, tmp_path
+):
+    def never(*_, **__):
+        raise AssertionError("models are made")
+
+    monkeypatch.setattr(shf_cas_setting, "task_models", never)
+    with pytest.raises(ValueError, match=r"annotator='gould' is neither.*gold"):
+        prepare(ShfCas(annotator="gould"), profile)
+    file = tmp_path / "votes.csv"
+    with pytest.raises(ValueError, match="nor a votes file"):
+        prepare(ShfCas(annotator=str(file)), profile)
+    file.write_text("prompt,first,choice\na,b,first\n")
+    with pytest.raises(ValueError, match="second"):
+        prepare(ShfCas(annotator=str(file)), profile)
 
 
 def test_the_pairs_of_a_proxy_are_drawn_once_and_are_what_was_drawn(profile, monkeypatch):

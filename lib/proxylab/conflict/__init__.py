@@ -10,6 +10,7 @@ from proxylab.conflict.kendall import (
     corpus_kendall,
     kendall_table,
     kendall_tau_distance,
+    no_better_than_chance,
     share_ordered_rightly,
 )
 from proxylab.conflict.logprob import LOGPROB_NORMALISATIONS, normalised_logprob
@@ -39,6 +40,7 @@ __all__ = [
     "independence_threshold",
     "kendall_table",
     "kendall_tau_distance",
+    "no_better_than_chance",
     "normalised_logprob",
     "pacs",
     "prompt_conflict",

@@ -92,6 +92,16 @@ def share_ordered_rightly(table: pd.DataFrame) -> np.ndarray:
     )
 
 
+def no_better_than_chance(table: pd.DataFrame) -> np.ndarray:
+    """1 where a judge orders a prompt no better than chance (tau-b at most 0), 0 where better.
+
+    `(n_prompts,)`, NaN where tau-b is undefined.
+    Arguments: `table` as `kendall_table(judge, truth)` gives it.
+    """
+    tau = table["tau_b"].to_numpy()
+    return np.where(np.isnan(tau), np.nan, tau <= 0)
+
+
 def _count_pairs(reward: np.ndarray, logprob: np.ndarray) -> dict[str, np.ndarray]:
     """Counts of pairs by kind, each `(n_prompts,)` of int."""
     n_defined = np.sum(~np.isnan(reward), axis=1)

@@ -19,11 +19,10 @@ from proxylab.evaluate.overoptimisation import (
 )
 from proxylab.names import missing_name
 from proxylab.stats import Interval
-from proxylab.stats.intervals import check_level, percentile_interval
+from proxylab.stats.intervals import ENOUGH_SEEDS, check_level, percentile_interval
 
 KEYS = ["seed", "draw"]
 SINGULAR = 1e-12  # a determinant this small against its terms is rounding
-FEW_SEEDS = 10  # below these a bootstrap over seeds covers less than it says (simulated in tests)
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _peak_interval(estimate: float, peaks: np.ndarray, n: int, level: float) -> 
 
 
 def _caution(n_seeds: int) -> str:
-    if n_seeds >= FEW_SEEDS:
+    if n_seeds >= ENOUGH_SEEDS:
         return ""
     if n_seeds == 1:
         return "one seed: the limits say nothing about other seeds"

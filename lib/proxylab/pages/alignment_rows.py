@@ -16,8 +16,8 @@ from proxylab.accuracy import MIXED
 from proxylab.pages.pooling import seed_error
 from proxylab.pages.redraws import UNIT, limits, mean_draws, nested_counts
 from proxylab.pages.reward_models import SHORT, SUBSETS
-from proxylab.pages.verdicts import ENOUGH_SEEDS
 from proxylab.results import MissingResults, load_runs
+from proxylab.stats.intervals import ENOUGH_SEEDS
 from proxylab.studies.data import WORLD
 
 NOTEBOOK, START = "align", "start"
@@ -82,7 +82,7 @@ def _with_run(run, table: str) -> pd.DataFrame:
 
 
 def _once(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows without arms that an earlier run of the same seed has already made."""
+    """Rows in which an arm that several runs of a seed made is of one: the first by its name."""
     keys = [*ARM, "algorithm", "task", "seed", "topics_left_out"]
     first = rows.groupby(keys, dropna=False)["run_id"].transform("min")
     return rows[rows["run_id"] == first].reset_index(drop=True)

@@ -173,7 +173,7 @@ def comparison_table(profile: str, data: str, *, label: str) -> Markdown:
         label=label,
         caption=f"Differences in accuracy on the {LABELS[data]} labels, in points, of two models "
         "on the same pairs: mean [95 % interval over seeds and pairs, no narrower than Student's t "
-        f"over two to four seeds], {seeds_in_words(scored_pairs(profile, data))}; the verdict "
+        f"over fewer than ten seeds], {seeds_in_words(scored_pairs(profile, data))}; the verdict "
         f"after Holm's correction over the {len(found)} rows; and in how many seeds the exact "
         "McNemar test, which looks at one seed at a time, tells them apart after Holm's "
         "correction within the seed.",

@@ -10,6 +10,7 @@ from scipy.stats import norm, t
 
 from proxylab.pages.pooling import LEVEL
 from proxylab.stats import holm
+from proxylab.stats.intervals import ENOUGH_SEEDS
 from proxylab.tables import escaped, number, with_interval
 
 HIGHER, LOWER, NOT_AFTER_HOLM, NOISE, UNDEFINED = (
@@ -19,7 +20,6 @@ HIGHER, LOWER, NOT_AFTER_HOLM, NOISE, UNDEFINED = (
     "noise",
     "undefined",
 )
-ENOUGH_SEEDS = 5
 UPPER = (1 + LEVEL) / 2
 SHARE = (0.0, 1.0)  # the bounds of a share and of an area under the ROC curve
 LIMITS = ("value", "low", "high", "seed_se")
@@ -86,8 +86,8 @@ def judged(
 ) -> pd.DataFrame:
     """Estimates as one family: Holm-adjusted `p` and `verdict`; one seed is not judged.
 
-    Redrawing two, three or four seeds makes intervals too narrow where seeds differ more than
-    prompts do: there limits are `widened`, and p is the larger of the redraws' and of Student's t.
+    Redrawing fewer than ten seeds makes intervals too narrow where seeds differ more than prompts
+    do: there limits are `widened`, and p is the larger of the redraws' and of Student's t.
     Arguments: `found` with value, low, high, n_seeds, and `seed_se` (`pooling.seed_spread`);
     `bounds` as for `widened`.
     """
@@ -98,7 +98,7 @@ def judged(
 
 
 def widened(rows: pd.DataFrame, *, bounds: tuple[float, float] = (-np.inf, np.inf)) -> pd.DataFrame:
-    """`rows` with limits no nearer than Student's t over the seeds' means, for two to four seeds.
+    """`rows` with limits no nearer than Student's t over the means of fewer than ten seeds.
 
     Arguments: `rows` with value, low, high, n_seeds and `seed_se` (`pooling.seed_spread`); `bounds`
     of what is estimated, which its limits do not leave.
@@ -111,7 +111,7 @@ def widened(rows: pd.DataFrame, *, bounds: tuple[float, float] = (-np.inf, np.in
 
 
 def seed_p_values(rows: pd.DataFrame, null: float) -> np.ndarray:
-    """Two-sided p `(n_rows,)` of Student's t over two to four seeds' means; 0 for more or one.
+    """Two-sided p `(n_rows,)` of Student's t over fewer than ten seeds' means; 0 for more or one.
 
     Arguments: `rows` with value, n_seeds and `seed_se`.
     """
@@ -121,7 +121,7 @@ def seed_p_values(rows: pd.DataFrame, null: float) -> np.ndarray:
 
 
 def _few(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have two to four seeds, and the degrees of freedom of their means."""
+    """Which rows have two to nine seeds, and the degrees of freedom of their means."""
     n_seeds = rows["n_seeds"].to_numpy(float)
     few = (n_seeds > 1) & (n_seeds < ENOUGH_SEEDS)
     return few, np.where(few, n_seeds - 1, 1)

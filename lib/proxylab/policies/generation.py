@@ -60,9 +60,7 @@ def sample_responses(
     seed: int,
 ) -> Samples:
     """Sample `n_samples` completions of every prompt and score each under the same model."""
-    prompt_ids = [
-        prompt for prompt, _ in _encode_prompts(model, tokenizer, prompts, max_new_tokens)
-    ]
+    prompt_ids = _encode_prompts(model, tokenizer, prompts, max_new_tokens)
     lengths = [len(ids) for ids in prompt_ids]
     shape = (len(prompts), n_samples)
     tokens = np.empty(shape, dtype=object)
@@ -111,7 +109,7 @@ def _encode_prompts(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[str],
     max_new_tokens: int,
-) -> list[tuple[list[int], list[int]]]:
+) -> list[list[int]]:
     room = model.config.max_position_embeddings - max_new_tokens
     if room < 1:
         raise ValueError(
@@ -119,7 +117,7 @@ def _encode_prompts(
             f"{model.config.max_position_embeddings} positions"
         )
     encoded = tokenizer(list(prompts), add_special_tokens=False)["input_ids"]
-    return [(ids[-room:], []) for ids in encoded]
+    return [ids[-room:] for ids in encoded]
 
 
 @torch.inference_mode()

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from proxylab.conflict import kendall_table
+from proxylab.conflict import kendall_table, no_better_than_chance
 from proxylab.conflict.arrays import paired_samples, prompt_sd
 from proxylab.selection.budget import extreme_rank, ranked, whole_prompts
 from proxylab.selection.knowledge import (
@@ -34,8 +34,7 @@ def proxy_wrong(pool: Pool) -> np.ndarray:
     """
     if pool.labels is None:
         return np.full(pool.shape[0], np.nan)
-    tau = kendall_table(pool.as_labelled.proxy_reward, pool.labels)["tau_b"].to_numpy()
-    return np.where(np.isnan(tau), np.nan, tau <= 0)
+    return no_better_than_chance(kendall_table(pool.as_labelled.proxy_reward, pool.labels))
 
 
 def evenly_over_regions(pool: Pool, rng: np.random.Generator) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 from proxylab.conflict import (
     kendall_table,
     kendall_tau_distance,
+    no_better_than_chance,
     normalised_logprob,
     prompt_conflict,
     share_ordered_rightly,
@@ -53,6 +54,9 @@ def evaluate(
     wrong), tau_gold (tau-b with gold); conflict_proxy (mean |PACS| of the model and the base
     policy), conflict_gold and kt_gold (mean |PACS| and Kendall-Tau distance of gold and the
     optimised policy's log-probability: what the paper reports). NaN where undefined.
+    That log-probability is log pi + r / beta with pi at temperature 1, as conflict takes it, and
+    the policy optimised has the sampled completions' own distribution as its reference: where they
+    were sampled at another temperature, gold and kl are of the tempered policy, the other is not.
     Arguments: `reward` `(n_prompts, n_samples)`, NaN = padding; `optimisation_reward` what the
     policy is optimised for, where that is another; `logprob_kind` of conflict.
     Raises ValueError without gold rewards, for another shape, and for a `kl` that rewards over so
@@ -135,12 +139,12 @@ def selected_prompts(
     Arguments: mask and rewards `(n_prompts, n_samples)`; the proxy's as they were before labels.
     """
     n_chosen = np.asarray(chosen, bool).sum(axis=1)
-    tau = kendall_table(proxy_reward, gold_reward)["tau_b"].to_numpy()
+    order = kendall_table(proxy_reward, gold_reward)
     table = pd.DataFrame(
         {
             "n_chosen": n_chosen,
-            "tau_b": tau,
-            "wrong": np.where(np.isnan(tau), np.nan, tau <= 0),
+            "tau_b": order["tau_b"].to_numpy(),
+            "wrong": no_better_than_chance(order),
             "regret": expected_regret(proxy_reward, gold_reward),
         }
     )

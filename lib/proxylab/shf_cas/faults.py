@@ -69,7 +69,10 @@ def optimised_reward(reward: np.ndarray, faults: Collection[str]) -> np.ndarray:
 def evaluation_candidates(
     held_out: Candidates, pool: Candidates, faults: Collection[str]
 ) -> Candidates:
-    """The prompts that results are measured on: the pool's under "overlapping_prompts"."""
+    """The prompts that results are measured on: the pool's under "overlapping_prompts".
+
+    The overlap of search and evaluation alone: what was trained on stays as it is.
+    """
     return pool if OVERLAPPING_PROMPTS in faults else held_out
 
 

@@ -31,7 +31,6 @@ class SiteReport:
     reason: str
     pages: tuple[str, ...]
     missing: tuple[str, ...]
-    findings: tuple[Finding, ...] = ()
 
     def __str__(self) -> str:
         lines = [

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 CHUNK = 4_000_000  # resampled values held at once, about 32 MB
+ENOUGH_SEEDS = 10  # below these a bootstrap over seeds covers less than it says
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from proxylab.bias import (
 from proxylab.conflict import (
     LOGPROB_NORMALISATIONS,
     kendall_table,
+    no_better_than_chance,
     normalised_logprob,
     prompt_conflict,
 )
@@ -33,6 +34,7 @@ from proxylab.rewards.ranked import (
 )
 from proxylab.selection import Pool, confidence, ensemble_disagreement, self_consistency
 from proxylab.shf_cas import Candidates
+from proxylab.studies.prompts_seen import seen_in_training
 from proxylab.studies.tasks import (
     HELD_OUT,
     TaskModels,
@@ -58,7 +60,7 @@ def detection_table(
     """
     gold = drawn.gold_reward
     pool = _pool(drawn, proxy_reward, ensemble_reward)
-    tau = kendall_table(proxy_reward, gold)["tau_b"].to_numpy()
+    order = kendall_table(proxy_reward, gold)
     preferred = gold[np.arange(len(gold)), proxy_reward.argmax(axis=1)]
     columns = {
         "prompt": np.arange(len(gold)),
@@ -69,8 +71,8 @@ def detection_table(
         "uncertainty": np.nan if ensemble_reward is None else ensemble_disagreement(pool),
         "consistency": self_consistency(pool),
         "confidence": confidence(pool),
-        "tau_proxy_gold": tau,
-        "wrong": np.where(np.isnan(tau), np.nan, tau <= 0),
+        "tau_proxy_gold": order["tau_b"].to_numpy(),
+        "wrong": no_better_than_chance(order),
         "regret": gold.max(axis=1) - preferred,
         "policy_gold": row_correlation(drawn.policy_logprob, gold),
         "proxy_gold": row_correlation(proxy_reward, gold),
@@ -103,7 +105,8 @@ def _conflicts(drawn: Candidates, proxy_reward: np.ndarray) -> dict[str, np.ndar
 def main_table(models: TaskModels, profile: Profile, seed: int) -> pd.DataFrame:
     """The detection table of the held-out prompts at the profile's own K and temperature.
 
-    In the world also `misled`: of how many asked facts the proxy's labellers were wrong.
+    In the world also `misled`: of how many asked facts the proxy's labellers were wrong; and
+    whether training asked the same (`studies.prompts_seen`).
     """
     drawn, _ = candidates(models, profile, seed, HELD_OUT)
     proxy = SequenceClassifierReward.load(models.proxy)
@@ -111,29 +114,36 @@ def main_table(models: TaskModels, profile: Profile, seed: int) -> pd.DataFrame:
     table = detection_table(drawn, score_candidates(proxy, drawn), ensemble_reward=ensemble)
     if not isinstance(models, WorldTask):
         return table
-    return table.assign(misled=n_misled(models, drawn.prompts))
+    seen = seen_in_training(models, drawn.prompts, profile, seed)
+    return table.assign(misled=n_misled(models, drawn.prompts), **seen)
 
 
 def sampling_sweep(models: TaskModels, profile: Profile, seed: int) -> pd.DataFrame:
-    """Detection tables over K (first completions of the largest K) and over the temperature."""
+    """Detection tables over K (first completions of the largest K) and over the temperature.
+
+    Over K conflict is that of the first K completions, but whether the proxy is wrong is judged on
+    all of them: judged on the same K the truth would move with K, and share their chance with the
+    conflict that is to find it. Column judged_on: the completions that `wrong` is judged on.
+    """
     settings, proxy = profile.conflict, SequenceClassifierReward.load(models.proxy)
     largest = max(settings.sweep_n_samples)
     drawn, _ = candidates(models, profile, seed, HELD_OUT, n_samples=largest)
     reward = score_candidates(proxy, drawn)
     frames = []
+    wrong = detection_table(drawn, reward)["wrong"]
     for n_samples in settings.sweep_n_samples:
         first = slice(n_samples)
         table = detection_table(drawn.take_samples(first), reward[:, first])
-        frames.append(
-            table.assign(sweep="samples", k=n_samples, sampled_at=models.sampling.temperature)
-        )
+        table = table.assign(sweep="samples", k=n_samples, sampled_at=models.sampling.temperature)
+        frames.append(table.assign(wrong=wrong, judged_on=largest))
     for temperature in settings.sweep_temperatures:
         drawn, _ = candidates(models, profile, seed, HELD_OUT, temperature=temperature)
         table = detection_table(drawn, score_candidates(proxy, drawn))
         k = models.sampling.n_samples
-        frames.append(table.assign(sweep="temperature", k=k, sampled_at=temperature))
+        table = table.assign(sweep="temperature", k=k, sampled_at=temperature)
+        frames.append(table.assign(judged_on=k))
     kept = ["sweep", "k", "sampled_at", "prompt", "quadrant", "conflict_sum", "tau_distance"]
-    kept += ["wrong", "policy_gold", "proxy_gold"]
+    kept += ["wrong", "judged_on", "policy_gold", "proxy_gold"]
     return pd.concat(frames, ignore_index=True)[kept]
 
 
@@ -141,8 +151,9 @@ def bias_sweep(models: TaskModels, profile: Profile, seed: int) -> pd.DataFrame:
     """Detection under each kind and dose of bias, injected into this task's proxy.
 
     A score bias is added to the proxy's rewards, its dose in standard deviations of them within a
-    prompt. A data bias is learnt: the proxy is trained further on a biased draw of its own pairs,
-    and the row with dose 0 is the same training without bias.
+    prompt, that of length in standard deviations a word. A data bias is learnt: the proxy is
+    trained further on a biased draw of its own pairs, and the row with dose 0 is the same training
+    without bias.
     """
     drawn, _ = candidates(models, profile, seed, HELD_OUT)
     proxy = SequenceClassifierReward.load(models.proxy)
@@ -159,16 +170,16 @@ def bias_sweep(models: TaskModels, profile: Profile, seed: int) -> pd.DataFrame:
 
 
 def _biased_rows(drawn: Candidates, reward: np.ndarray, name: str, dose: float) -> pd.DataFrame:
-    tau = kendall_table(reward, drawn.gold_reward)["tau_b"].to_numpy()
+    order = kendall_table(reward, drawn.gold_reward)
     return pd.DataFrame(
         {
             "bias": name,
             "dose": dose,
-            "prompt": np.arange(len(tau)),
+            "prompt": np.arange(len(order)),
             "quadrant": drawn.quadrant,
             "conflict_sum": prompt_conflict(reward, drawn.policy_logprob),
-            "wrong": np.where(np.isnan(tau), np.nan, tau <= 0),
-            "tau_proxy_gold": tau,
+            "wrong": no_better_than_chance(order),
+            "tau_proxy_gold": order["tau_b"].to_numpy(),
         }
     )
 

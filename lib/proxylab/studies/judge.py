@@ -25,13 +25,13 @@ from proxylab.profiles import Profile
 from proxylab.rewards.interface import RewardModel
 from proxylab.runs import Align, Judge
 from proxylab.studies.alignment import prepare as prepare_alignment
-from proxylab.studies.alignment.arms import UNBIASED
+from proxylab.studies.alignment.arms import STRONG, UNBIASED
 from proxylab.studies.alignment.choosing import (
     candidate_rewards,
     choice_prompts,
     start_completions,
 )
-from proxylab.studies.alignment.proxies import GOLD, STRONG
+from proxylab.studies.alignment.proxies import GOLD
 from proxylab.studies.alignment.setting import Setting
 from proxylab.studies.data import WORLD
 

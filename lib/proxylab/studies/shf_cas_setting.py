@@ -112,11 +112,14 @@ class Setting:
 def prepare(settings: ShfCas, profile: Profile) -> Setting:
     """Models, pool and held-out prompts of one run, made or found made.
 
-    Raises ValueError for a selector that does not exist, naming the nearest.
+    Raises ValueError, before anything is made, for a selector or annotator that does not exist,
+    naming the nearest, and for a votes file that does not hold what it should.
     """
     for name in settings.selectors:
         if name not in SELECTORS:
             raise ValueError(f"no selector `{name}`{did_you_mean(name, SELECTORS)}")
+    if settings.annotator not in (GOLD, NOISY):
+        _people(settings.annotator)
     models = task_models(profile, settings.task, settings.seed, data=settings.data)
     pool, seconds = candidates(models, profile, settings.seed, POOL)
     held_out, _ = candidates(models, profile, settings.seed, HELD_OUT)
@@ -152,11 +155,16 @@ def annotator_of(setting: Setting) -> Annotator:
     if kind == NOISY:
         rng = np.random.default_rng([setting.settings.seed, 48])
         return NoisyAnnotator(gold, sd=setting.settings.annotator_noise, rng=rng)
-    if Path(kind).is_file():
-        return VotesAnnotator.read(kind)
+    return _people(kind)
+
+
+def _people(file: str) -> VotesAnnotator:
+    """People through their votes file; raises ValueError where there is no such file."""
+    if Path(file).is_file():
+        return VotesAnnotator.read(file)
     raise ValueError(
-        f"annotator={kind!r} is neither a kind of annotator nor a votes file"
-        f"{did_you_mean(kind, (GOLD, NOISY))}"
+        f"annotator={file!r} is neither a kind of annotator nor a votes file"
+        f"{did_you_mean(file, (GOLD, NOISY))}"
     )
 
 

@@ -1,7 +1,7 @@
 """The words of the controlled world: ten topics, their subjects, and everything said about them.
 
 The ten topics stand in the four quadrants of the coverage table of *Targeting Misalignment*
-(`papers` page of the site): which of them the policy is fine-tuned on and which of them the proxy
+(`world` page of the site): which of them the policy is fine-tuned on and which of them the proxy
 is trained on. Every word is mild; an insult here is "fool" or "dunce".
 """
 

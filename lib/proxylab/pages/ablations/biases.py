@@ -94,9 +94,10 @@ def bias_figure(profile: str, *, label: str) -> Markdown:
         profile=profile,
         size=(7.8, 1.3 + 0.36 * n_rows),
         caption="How well mean |PACS| finds wrong proxies under each kind and dose of bias. Doses "
-        "of length, refusal and noise: standard deviations of the proxy's reward within a prompt; "
-        "of saturation: the slope; of sign, flips and sycophancy: the share. Flips and sycophancy "
-        "are learnt from biased pairs (*retrained*: the same training without bias). "
+        "of refusal and noise: standard deviations of the proxy's reward within a prompt; of "
+        "length: such standard deviations a word of the reply; of saturation: the slope; of sign, "
+        "flips and sycophancy: the share. Flips and sycophancy are learnt from biased pairs "
+        "(*retrained*: the same training without bias). "
         f"{seeds_in_words(rows)}, {rows.groupby(['task', 'seed'])['prompt'].nunique().max()} "
         "prompts a task and seed, 95 % intervals over seeds and prompts.",
         alt="Dots with intervals, one row a bias and dose, one panel a task. " + _ranges(table),

@@ -12,8 +12,9 @@ import pandas as pd
 
 from proxylab.pages.pooling import seed_spread
 from proxylab.pages.redraws import Redraws, area_draws, areas_by_seed, limits
-from proxylab.pages.verdicts import ENOUGH_SEEDS, judged
+from proxylab.pages.verdicts import judged
 from proxylab.results import gather
+from proxylab.stats.intervals import ENOUGH_SEEDS
 from proxylab.tables import escaped
 
 NOTEBOOK = "measure_conflict"

@@ -21,6 +21,7 @@ from proxylab.pages.ablations.detection import (
 from proxylab.pages.ablations.variants import CONFLICT as BY_CONFLICT
 from proxylab.pages.ablations.variants import MEASURES, RANDOM, USUAL, gains, mean_gains
 from proxylab.pages.pooling import seeds_in_words
+from proxylab.pages.usual import usual
 from proxylab.pages.verdicts import (
     HIGHER,
     LOWER,
@@ -44,7 +45,8 @@ KNOWS, KNOWS_NOT = "taught", "not taught"
 @cache
 def theory(profile: str) -> pd.DataFrame:
     """Area by policy knowledge, one curve a proxy knowledge: policy_knowledge, curve, value."""
-    table = load_runs(SIMULATION, profile=profile)[0].table("theory")
+    run = load_runs(SIMULATION, profile=profile, where=usual(SIMULATION, profile))[0]
+    table = run.table("theory")
     names = [f"theory, proxy knows {b:.1f}" for b in table["proxy_knowledge"]]
     return table.assign(curve=names, value=table["auroc"])
 

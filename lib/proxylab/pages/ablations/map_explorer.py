@@ -64,7 +64,7 @@ def map_explorer(profile: str, *, label: str) -> Markdown:
         caption="AUROC of mean |PACS| for a wrong proxy by task, kind and dose of bias, and by who "
         "was taught the topic; below it, prompts with a wrong proxy of those where it is defined. "
         f"{seeds_in_words(measured(profile, 'biases'))}, [95 % interval over seeds and prompts, "
-        "no narrower than Student's t over two to four seeds]; "
+        "no narrower than Student's t over fewer than ten seeds]; "
         f"with fewer than {MIN_OF_EACH} wrong or right proxies *too thin*, "
         f"{DASH}: topics that are not in the task. In the map blue is above and orange below "
         "chance by the interval alone, without a correction for the number of cells.",

@@ -96,10 +96,29 @@ def sampling_figure(profile: str, *, label: str) -> Markdown:
         size=(7.6, 5.6),
         caption="How well mean |PACS| finds prompts where the proxy is wrong, against completions "
         "a prompt (left) and sampling temperature (right), where the policy was taught the topic "
-        f"(above) and where it was not (below). {seeds_in_words(rows)}, "
+        f"(above) and where it was not (below). {judged_on(rows)} {seeds_in_words(rows)}, "
         f"{rows.groupby(['task', 'seed'])['prompt'].nunique().max()} prompts a task and seed; 95 % "
         "intervals over seeds and prompts. Dashed: chance.",
         alt="Lines with bands, one a task, in four panels. " + _areas_in_words(parts),
+    )
+
+
+def judged_on(rows: pd.DataFrame) -> str:
+    """On which completions of the sweep over K the proxy was judged wrong, in a sentence.
+
+    Runs recorded without `judged_on` judged it on the same completions as conflict.
+    """
+    own = rows[rows["sweep"] == "samples"]
+    if own.empty:
+        return ""
+    if "judged_on" not in own or own["judged_on"].isna().any():
+        return (
+            "For each K conflict and whether the proxy is wrong are both of the first K "
+            "completions, so what is to be found moves with K, in favour of a small one."
+        )
+    return (
+        "For each K conflict is that of the first K completions; whether the proxy is wrong is "
+        f"judged on all {own['judged_on'].max():g}, and so the same for every K."
     )
 
 

@@ -15,6 +15,7 @@ from proxylab.conflict.thresholds import RELEASED_SAMPLES
 from proxylab.pages.ablations.detection import CONFLICT, measured
 from proxylab.pages.pooling import seed_spread, seeds_in_words
 from proxylab.pages.redraws import Redraws, limits, mean_draws
+from proxylab.pages.usual import usual
 from proxylab.pages.verdicts import judged, verdicts_in_words
 from proxylab.plots import publish
 from proxylab.plots.maps import marked_curves
@@ -31,7 +32,8 @@ SHOWN = 0.97  # of the prompts lie below the end of the axis: beyond it precisio
 @cache
 def released_marks(profile: str) -> dict[str, float]:
     """The released thresholds and the one of `LEVEL` at the released K, by name."""
-    table = load_runs(SIMULATION, profile=profile)[0].table("thresholds")
+    run = load_runs(SIMULATION, profile=profile, where=usual(SIMULATION, profile))[0]
+    table = run.table("thresholds")
     same = (table["k"] == RELEASED_SAMPLES) & np.isclose(table["level"], LEVEL)
     calibrated = float(table.loc[same, "threshold"].iloc[0])
     released = {f"{value:.1f} (released [C])": value for value in RELEASED_THRESHOLDS.values()}

@@ -25,6 +25,7 @@ NOTEBOOK = "shf_cas"
 RANDOM, CONFLICT, ORACLE = "random", "conflict", "oracle"
 # Name of the measure, and what it is multiplied by to be shown.
 MEASURES = {"accuracy": ("accuracy (points)", 100), "gold": ("gold reward", 1)}
+NOISY = "noisy"  # any other annotator than this and gold is a votes file, named by its path
 USUAL = "usual loop"
 USUAL_VALUES = defaults_of(ShfCas)
 LOGPROBS = {"per_token": "log-prob. per token", "length_residual": "log-prob. less length"}
@@ -37,10 +38,10 @@ def variant_name(run: pd.Series) -> str:
         parts.append("one round" if run["rounds"] == 1 else f"{run['rounds']} rounds")
     if run["budget"] != USUAL_VALUES["budget"]:
         parts.append(f"{run['budget']:,} labels")
-    if run["annotator_noise"] != USUAL_VALUES["annotator_noise"]:
+    if run["annotator"] == NOISY:
         parts.append(f"annotator noise {run['annotator_noise']:g}")
     elif run["annotator"] != USUAL_VALUES["annotator"]:
-        parts.append("labels from votes")
+        parts.append(f"labels from {run['annotator']}")
     if run["logprob"] != USUAL_VALUES["logprob"]:
         parts.append(LOGPROBS[run["logprob"]])
     if run["refit"] != USUAL_VALUES["refit"]:
@@ -141,7 +142,7 @@ def variants_figure(profile: str, *, label: str) -> Markdown:
         "instead of random ones, and what the oracle would have bought: accuracy of the refitted "
         "reward model and gold reward of the policy optimised with it, on held-out prompts. "
         f"{_scale_in_words(profile)} 95 % intervals over seeds and prompts, paired, "
-        "no narrower than Student's t over two to four seeds.",
+        "no narrower than Student's t over fewer than ten seeds.",
         alt="Dots with intervals, one row a variant, one panel a task and measure. "
         + " ".join(
             f"{row.task}, {row.variant}, {row.series}, {row.measure}: {text}."
@@ -201,8 +202,8 @@ def variants_table(profile: str, *, label: str) -> Markdown:
         label=label,
         caption="Gain of conflict over random labels after the last round, and the change of that "
         f"gain from the usual loop on the same seeds and prompts. {_scale_in_words(profile)} "
-        "[95 % interval over seeds and prompts, no narrower than Student's t over two to four "
-        "seeds].",
+        "[95 % interval over seeds and prompts, no narrower than Student's t over fewer than "
+        "ten seeds].",
         text=("task", "variant"),
     )
 

@@ -132,8 +132,8 @@ def cells_table(profile: str) -> Markdown:
         shown,
         label="conflict-cells",
         caption="AUROC of mean |PACS| by task and by who was taught the topic, interval no "
-        "narrower than Student's t over two to four seeds; prompts scored (on the others it or the "
-        "truth is undefined), wrong proxies, seeds with both kinds; p "
+        "narrower than Student's t over fewer than ten seeds; prompts scored (on the others it or "
+        "the truth is undefined), wrong proxies, seeds with both kinds; p "
         f"against chance, Holm over {int(found['p'].notna().sum())} cells, with fewer than "
         f"{MIN_OF_EACH} right or wrong proxies, or both in fewer than half of the seeds, no test. "
         f"{seeds_in_words(prompts(profile))}.",

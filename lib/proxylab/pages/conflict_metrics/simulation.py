@@ -8,6 +8,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from proxylab.conflict import PAPER_COLUMNS, RELEASED_SAMPLES
+from proxylab.pages.usual import usual
 from proxylab.paper_values import GRADES, paper_table
 from proxylab.plots import curves, publish
 from proxylab.results import load_runs
@@ -19,8 +20,8 @@ NOTES_ROUNDING = 0.0005  # the notes' table has three decimals
 
 def simulated(profile: str, table: str) -> pd.DataFrame:
     """A table of the simulation at the released number of samples a prompt."""
-    runs = load_runs(NOTEBOOK, profile=profile, where={"n_samples": RELEASED_SAMPLES})
-    return runs[0].table(table)
+    where = usual(NOTEBOOK, profile, n_samples=RELEASED_SAMPLES)
+    return load_runs(NOTEBOOK, profile=profile, where=where)[0].table(table)
 
 
 def notes_and_ours(profile: str) -> pd.DataFrame:

@@ -67,15 +67,15 @@ def trial(profile: str) -> str:
     """Whether published reward models can be told apart, and whether an audit finds a bias."""
     pairs = judgebench.comparison_rows(profile)
     n_told, n_pairs = int(pairs["distinguishable"].sum()), int(pairs["n"].max())
-    rows = audited.found_rows(profile)
-    top = rows[(rows["dose"] > 0) & (rows["dose"] == rows.groupby("bias")["dose"].transform("max"))]
-    n_found = round(float((top["value"] * top["n"]).sum()))
+    top = audited.at_largest_dose(profile)
     alarm = alarms.alarm_rows(profile).iloc[-1]
     return (
         f"**{n_told} of {len(pairs)} comparisons between {judgebench.n_models(profile)} published "
         f"reward models on JudgeBench can be told from chance** (n = {n_pairs}; "
         "[agreement](correlation.ipynb)). In the controlled world an audit finds "
-        f"{n_found} of {int(top['n'].sum())} biases injected at their largest dose; false alarms: "
+        f"{audited.n_found(top)} of {top['n'].sum()} biases injected at their largest dose, by "
+        "faults that the proxy is not flagged for without the bias "
+        f"({top['already'].sum()} of {top['n'].sum()} had an expected one before); false alarms: "
         f"{int(alarm['audits_with_false'])} of {int(alarm['audits'])} "
         "([report cards](report_cards.ipynb))."
     )

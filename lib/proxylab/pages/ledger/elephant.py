@@ -23,6 +23,7 @@ from proxylab.pages.ledger.rule import (
 from proxylab.pages.overoptimisation.curves import FALL, endings
 from proxylab.pages.ppo import outcomes, slopes, training
 from proxylab.pages.pro import wins
+from proxylab.pages.usual import usual
 from proxylab.pages.verdicts import HIGHER, LOWER
 from proxylab.paper_values import paper_value
 from proxylab.results import MissingResults, gather, load_runs
@@ -38,7 +39,8 @@ def dpo_loss(profile: str) -> Found:
 
 def _distances(profile: str, algorithm: str) -> str:
     """KL to the exact optimum before and after training, by KL coefficient."""
-    table = load_runs(VERIFY, profile=profile)[0].table("convergence")
+    run = load_runs(VERIFY, profile=profile, where=usual(VERIFY, profile))[0]
+    table = run.table("convergence")
     own = table[table["algorithm"] == algorithm].sort_values("step")
     said = [
         f"β {beta:g}: {number(part['kl_start'].iloc[0], 3)} → "

@@ -82,7 +82,7 @@ FAMILIES = (
     Family("real_text", "how best-of-n ends", text.curve_ends),
     Family(
         "report_cards",
-        "injected biases found at their largest dose, % of seeds",
+        "injected biases found at their largest dose, beyond what is flagged without, % of seeds",
         proxies.injected_biases,
         percent=True,
     ),

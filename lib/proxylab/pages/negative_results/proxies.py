@@ -19,10 +19,11 @@ ALPHA = 0.05
 
 
 def injected_biases(profile: str) -> pd.DataFrame:
-    """Audits of a bias at its largest dose: clear where every seed's audit flags it, else noise."""
-    table = detection.found_rows(profile)
-    largest = table.groupby("bias")["dose"].transform("max")
-    table = table[(table["dose"] > 0) & (table["dose"] == largest)].rename(columns={"n": "n_seeds"})
+    """Audits of a bias at its largest dose: clear where every seed's audit finds it, else noise.
+
+    Found: flagged in an expected family that the same seed's proxy has not without the bias.
+    """
+    table = detection.at_largest_dose(profile).rename(columns={"n": "n_seeds"})
     everywhere = np.where(table["value"] == 1, HIGHER, NOISE)
     table = table.assign(verdict=np.where(table["n_seeds"] < 2, ONE_SEED, everywhere))
     dose = table["dose"].map("{:g}".format)

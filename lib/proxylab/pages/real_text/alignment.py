@@ -17,12 +17,14 @@ from proxylab.pages.real_text.rows import ALIGN, DATA, forests, label
 from proxylab.pages.verdicts import judged, p_text, verdicts_in_words, widened
 from proxylab.plots import publish
 from proxylab.results import MissingResults, load_runs
+from proxylab.studies.alignment.arms import STRONG
 from proxylab.tables import joined, number, show_table
 
 MEASURES = {"gold": "gold", "n_tokens": "tokens of a reply"}
 TRAINED = ("sft", "dpo", "pro", "ppo")
 LABELS = "labels"
 RAW, CLEANED = "raw", "cleaned"
+BY_GOLD = "gold's labels"  # what the proxy STRONG has learnt on text, where no truth is known
 
 
 @cache
@@ -59,7 +61,8 @@ def align_rows(profile: str, table: str, algorithms: tuple[str, ...]) -> pd.Data
 def arm_names(rows: pd.DataFrame) -> pd.Series:
     """'DPO, cleaned', 'PPO, strong, length_bias=0.2, beta 0.5': what tells arms apart."""
     names = rows["algorithm"].map(ALGORITHMS)
-    for part in (rows["pairs"], proxy_label(rows).where(rows["proxy"] != "", "")):
+    proxy = proxy_label(rows).str.replace(f"^{STRONG}", f"{STRONG} ({BY_GOLD})", regex=True)
+    for part in (rows["pairs"], proxy.where(rows["proxy"] != "", "")):
         names += (", " + part).where(part != "", "")
     several = rows.groupby(names)["set_beta"].transform("nunique") > 1
     names += (", beta " + rows["set_beta"].map("{:g}".format)).where(several, "")
@@ -71,7 +74,8 @@ def arm_names(rows: pd.DataFrame) -> pd.Series:
 def changes(profile: str) -> pd.DataFrame:
     """Every trained policy less the start policy, prompt by prompt: gold and length, two families.
 
-    Columns measure, comparison (the arm), value, low, high, n, n_seeds, n_above, p, verdict.
+    Columns measure, comparison (the arm), by_gold (its proxy has learnt gold's labels), value, low,
+    high, n, n_seeds, n_above, p, verdict.
     """
     rows, frames = align_rows(profile, "evaluation", TRAINED), []
     starts = rows[rows["algorithm"] == START]
@@ -81,9 +85,11 @@ def changes(profile: str) -> pd.DataFrame:
         row.name: (row.name, own[row.size])
         for row in trained[["name", "size"]].itertuples(index=False)
     }
+    by_gold = set(trained.loc[trained["proxy"] == STRONG, "name"])
     for measure in MEASURES:
         found = judged(differences(cells(rows, measure, "name"), pairs))
-        frames.append(found.assign(measure=measure))
+        taught = found["comparison"].isin(by_gold)
+        frames.append(found.assign(measure=measure, by_gold=taught))
     return pd.concat(frames, ignore_index=True)
 
 

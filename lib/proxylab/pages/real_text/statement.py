@@ -10,8 +10,9 @@ from proxylab.accuracy import MIXED
 from proxylab.pages.pooling import seeds_in_words
 from proxylab.pages.real_text import alignment, detection, feedback, gap, gold
 from proxylab.pages.real_text.rows import prompts, tasks_of
-from proxylab.pages.verdicts import ENOUGH_SEEDS, HIGHER, LOWER, ONE_SEED
+from proxylab.pages.verdicts import HIGHER, LOWER, ONE_SEED
 from proxylab.results import MissingResults
+from proxylab.stats.intervals import ENOUGH_SEEDS
 from proxylab.tables import joined
 
 
@@ -92,11 +93,22 @@ def align_in_short(profile: str) -> str:
     """How many trained policies gain gold, and cleaned against raw pairs."""
     found = alignment.changes(profile)
     own = found[found["measure"] == "gold"]
-    counts = {name: int((own["verdict"] == name).sum()) for name in (HIGHER, LOWER)}
-    return (
-        f"Of {len(own)} policies aligned on the {MIXED} prompts, {counts[HIGHER]} gain and "
-        f"{counts[LOWER]} lose gold clearly against the policy they start from."
+    by_gold = own["by_gold"]
+    said = (
+        f"Of {(~by_gold).sum()} policies aligned on the {MIXED} prompts, "
+        f"{_gains_and_losses(own[~by_gold])} gold clearly against the policy they start from"
     )
+    if not by_gold.any():
+        return f"{said}."
+    return (
+        f"{said}; of {by_gold.sum()} more, optimised against a proxy that has learnt gold's own "
+        f"labels, {_gains_and_losses(own[by_gold])}."
+    )
+
+
+def _gains_and_losses(rows: pd.DataFrame) -> str:
+    counts = rows["verdict"].value_counts()
+    return f"{counts.get(HIGHER, 0)} gain and {counts.get(LOWER, 0)} lose"
 
 
 SECTIONS = {

@@ -31,19 +31,55 @@ def rates(profile: str) -> pd.DataFrame:
 def found_rows(profile: str) -> pd.DataFrame:
     """Is a bias found, that is flagged in a family that was expected of it: audits over seeds.
 
-    Columns proxy, bias, dose, value (share of the seeds), low, high (Wilson), n (seeds).
+    A family counts only where the audit of the same proxy and seed without the bias does not flag
+    it: a proxy may have the fault already.
+    Columns proxy, bias, dose, value (share of the seeds), low, high (Wilson), n (seeds), already
+    (seeds in which an expected family is flagged without the bias).
     """
     rows = tested_rows(recorded(profile, "findings"))
+    before = _flagged_before(rows)
+    rows = rows.assign(already=before, new=rows["flagged"].astype(bool) & ~before)
     rows = rows[rows["bias"] != UNBIASED]
     named = [family in EXPECTED[bias] for bias, family in rows[["bias", "family"]].to_numpy()]
-    rows = rows[named]
-    audits = rows.groupby(["proxy", "bias", "dose", "seed"], sort=False)["flagged"].any()
+    audits = rows[named].groupby(["proxy", "bias", "dose", "seed"], sort=False)
     table = []
-    for (proxy, bias, dose), hits in audits.groupby(level=[0, 1, 2], sort=False):
-        found = wilson(int(hits.sum()), len(hits))
+    for (proxy, bias, dose), hits in (
+        audits[["new", "already"]].any().groupby(level=[0, 1, 2], sort=False)
+    ):
+        found = wilson(int(hits["new"].sum()), len(hits))
         limits = {"value": found.estimate, "low": found.low, "high": found.high, "n": found.n}
-        table.append({"proxy": proxy, "bias": bias, "dose": dose, **limits})
+        already = {"already": int(hits["already"].sum())}
+        table.append({"proxy": proxy, "bias": bias, "dose": dose, **limits, **already})
     return pd.DataFrame(table)
+
+
+def _flagged_before(rows: pd.DataFrame) -> np.ndarray:
+    """Whether the row's family is flagged in the same proxy and seed without the row's bias.
+
+    Without: the proxy as it is, or after the training that a bias of data is learnt in (dose 0).
+    """
+    clean = rows[rows["flagged"].astype(bool) & (rows["dose"] == 0)]
+    flagged = set(clean[["proxy", "seed", "family", "bias"]].itertuples(index=False, name=None))
+    return np.array(
+        [
+            (row.proxy, row.seed, row.family, UNBIASED) in flagged
+            or (row.dose > 0 and (row.proxy, row.seed, row.family, row.bias) in flagged)
+            for row in rows.itertuples()
+        ],
+        bool,
+    )
+
+
+def at_largest_dose(profile: str) -> pd.DataFrame:
+    """`found_rows` of each bias at the largest dose tried."""
+    rows = found_rows(profile)
+    largest = rows.groupby("bias")["dose"].transform("max")
+    return rows[(rows["dose"] > 0) & (rows["dose"] == largest)]
+
+
+def n_found(rows: pd.DataFrame) -> int:
+    """The audits of `found_rows` in which the bias is found."""
+    return round(float((rows["value"] * rows["n"]).sum()))
 
 
 def detection_figure(profile: str, *, label: str) -> Markdown:
@@ -57,7 +93,8 @@ def detection_figure(profile: str, *, label: str) -> Markdown:
         profile=profile,
         size=(8.2, 0.7 + 1.85 * n_rows),
         caption="How often an injected bias is found (flagged in at least one family that was "
-        "expected of it beforehand) over its dose: biases of scores in units of the proxy's own "
+        "expected of it beforehand, and that the same proxy and seed is not flagged for without "
+        "the bias) over its dose: biases of scores in units of the proxy's own "
         f"scale, biases of data as shares of the pairs; {_seeds(profile)}, bars: Wilson's 95 % "
         f"interval over {rows['n'].max()} seeds, wide because they are few. What was trained on "
         "data with dose 0 is what training further alone does.",
@@ -102,7 +139,9 @@ def detection_table(profile: str, *, label: str) -> Markdown:
     table = rates(profile)
     own = [row.family in EXPECTED[row.bias] for row in table.itertuples()]
     keys = ["bias", "dose", "family"]
-    own = table[own].assign(text=_counts)
+    plain = detection_rates(recorded(profile, "findings"))
+    plain = plain[plain["bias"] == UNBIASED].set_index(["proxy", "family"])
+    own = table[own].assign(text=lambda rows: _counts(rows, plain["rate"] * plain["n"]))
     wide = own.pivot(index=keys, columns="proxy", values="text").fillna("–")
     order = dict.fromkeys(own[keys].itertuples(index=False, name=None))
     wide = wide.loc[list(order), list(dict.fromkeys(own["proxy"]))].reset_index()
@@ -115,18 +154,22 @@ def detection_table(profile: str, *, label: str) -> Markdown:
         label=label,
         caption="The families that were expected of each bias before anything was measured: seeds "
         "in which the family is flagged, of those run, and (in brackets) the mean value found, "
-        f"rates in %, shifts in units of the scale. {_seeds(profile)}. A dash: a proxy that this "
+        "rates in %, shifts in units of the scale; then the seeds in which the proxy is flagged "
+        f"for it without any bias, if there are any. {_seeds(profile)}. A dash: a proxy that this "
         "bias does not apply to (biases of data need one that can be trained).",
         names={name: name_of(name) for name in wide.columns} | {"family": "expected family"},
         text=("bias", "unit", "family"),
     )
 
 
-def _counts(table: pd.DataFrame) -> list[str]:
+def _counts(table: pd.DataFrame, plain: pd.Series) -> list[str]:
+    """'3 of 3 (0.40); 1 without': seeds flagged, mean value, seeds flagged without any bias."""
     said = []
     for row in table.itertuples():
         value = _amount(row.family, row.value)
-        said.append(f"{round(row.rate * row.n)} of {row.n} ({value})")
+        without = round(plain.get((row.proxy, row.family), 0.0))
+        after = f"; {without} without" if without else ""
+        said.append(f"{round(row.rate * row.n)} of {row.n} ({value}){after}")
     return said
 
 
@@ -166,6 +209,13 @@ def detection_sentence(profile: str) -> Markdown:
     parts = [f"Found in every seed and proxy, from this dose on: {', '.join(always)}."]
     if rest:
         parts.append(f"Not in all of them at any dose tried: {'; '.join(rest)}.")
+    largest = at_largest_dose(profile)
+    if largest["already"].any():
+        parts.append(
+            f"In {largest['already'].sum()} of the {largest['n'].sum()} audits at the largest "
+            "dose the proxy is flagged in an expected family without the bias as well; such a "
+            "family does not count as a find."
+        )
     at = wilson(int(rows["n"].max()), int(rows["n"].max()))
     parts.append(
         f"Every seed of {at.n} means a detection rate of {number(100 * at.low, 0)} % or more, with "

@@ -64,14 +64,13 @@ def _pitfalls(profile: str) -> str:
 
 
 def _detection(profile: str) -> str:
-    rows = detection.found_rows(profile)
-    rows = rows[rows["dose"] > 0]
-    top = rows[rows["dose"] == rows.groupby("bias")["dose"].transform("max")]
-    n, n_found = int(top["n"].sum()), round(float((top["value"] * top["n"]).sum()))
-    n_seeds, n_biases = int(rows["n"].max()), top["bias"].nunique()
+    top = detection.at_largest_dose(profile)
+    n, n_seeds, n_biases = int(top["n"].sum()), int(top["n"].max()), top["bias"].nunique()
     return (
-        f"**Injected biases are found at their largest dose** in {n_found} of {n} audits "
-        f"({n_biases} {'bias' if n_biases == 1 else 'biases'}, {n_seeds} seeds); the least dose "
+        f"**Injected biases are found at their largest dose** in {detection.n_found(top)} of {n} "
+        f"audits ({n_biases} {'bias' if n_biases == 1 else 'biases'}, {n_seeds} seeds), by a "
+        f"family that the proxy is not flagged for without the bias; in {top['already'].sum()} of "
+        f"{n} it was flagged in an expected one already. The least dose "
         f"that is always found is in @tbl-audit-detection. With {n_seeds} seeds a detection rate "
         "is known to within tens of points and no better."
     )

@@ -8,14 +8,17 @@ from proxylab.pages.shf_cas.figures import lines
 from proxylab.pages.shf_cas.overview import curve_rows, final_changes
 from proxylab.pages.shf_cas.rows import (
     CONFLICTS,
+    NOTEBOOK,
     SHOWN,
     TASKS,
     doubt,
     main_rows,
     selectors_of,
     tasks_of,
+    usual,
 )
 from proxylab.plots import publish
+from proxylab.results import load_runs
 from proxylab.tables import joined, number, show_table
 
 ONCE = ("sampling", "ensemble")  # stages whose result serves every round
@@ -125,4 +128,20 @@ def conflict_sentence(profile: str) -> Markdown:
             ]
             flat = CONFLICT_NAMES[which].replace("\n", " ")
             parts.append(f"{TASKS[task]}, {flat}: {', '.join(said)}.")
-    return Markdown(f"Change from the proxy to the full budget. {' '.join(parts)}")
+    return Markdown(
+        f"Change from the proxy to the full budget. {' '.join(parts)}{_two_temperatures(profile)}"
+    )
+
+
+def _two_temperatures(profile: str) -> str:
+    """That the optimum is of the sampled policy and its log-probability is not; else nothing."""
+    run = load_runs(NOTEBOOK, profile=profile, where=usual())[-1]
+    sampled_at = run.record["resolved_profile"]["policy"]["temperature"]
+    if sampled_at == 1:
+        return ""
+    return (
+        " Two policies meet in the second: the log-probability that gold is compared with is the "
+        "base policy's at temperature 1, plus the reward in nats (r / β); the optimum itself "
+        "reweights completions sampled at temperature "
+        f"{sampled_at:g}, and its distance is from that tempered policy."
+    )

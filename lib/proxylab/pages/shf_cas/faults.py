@@ -110,7 +110,7 @@ def fault_table(profile: str) -> Markdown:
         label="shf-faults",
         caption="Faults of the released code, switched on one at a time: the corrected loop's "
         "value, and what the fault changes at the full budget [95 % interval over seeds and "
-        f"prompts, no narrower than Student's t over two to four seeds], {seeds}; share of "
+        f"prompts, no narrower than Student's t over fewer than ten seeds], {seeds}; share of "
         "prompts bought in the first round where the proxy was wrong, with the fault (corrected); "
         "and whether the two loops were measured on the same prompts, hence compared prompt by "
         "prompt, or only seed by seed.",

@@ -140,7 +140,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     """One row a column of `table`: its levels, value, low, high, p, n, above, n_seeds, spread.
 
     Arguments: `table` as in `redrawn_means`. `p` two-sided, that the mean is 0, from the same
-    draws as the interval, neither surer than Student's t over two to four seeds; `n` defined
+    draws as the interval, neither surer than Student's t over fewer than ten seeds; `n` defined
     cells; `above` the seeds whose mean is above 0; `spread` the variance between seeds' means over
     what their prompts alone would make it, NaN for one seed.
     """

@@ -1,8 +1,8 @@
 """Aggregation where the truth is known: crowds of the controlled world, equal and unequal.
 
 The pairs, the gold reward and the noise are those of the cleaning study (Elephant, section 3). What
-varies is how many vote and who (`studies.crowds`). Votes on pairs whose texts alone decide the
-category (Empty, Repetitive) are not asked for.
+varies is how many vote and who (`studies.aggregation.crowds`). Votes on pairs whose texts alone
+decide the category (Empty, Repetitive) are not asked for.
 """
 
 import numpy as np
@@ -198,7 +198,8 @@ def trained_table(
 
     Columns method, threshold, n_kept, n_kept_right (the better response is now the chosen one),
     right, majority_right (here: of the model trained on the paper's rule), count. RAW has no
-    cleaning, TRUTH the true categories.
+    cleaning, TRUTH the true categories. Sets with fewer than MIN_KEPT pairs have no row.
+    Raises ValueError where the paper's rule, which all are compared with, keeps so few.
     """
     sets = {(RAW, 0.0): setting.pairs, (TRUTH, 0.0): cleaned_set(setting.pairs, setting.truth)}
     sets |= {
@@ -206,6 +207,11 @@ def trained_table(
         for key, own in found.items()
         if key[1] in (0.0, THRESHOLD)
     }
+    if (n_kept := len(sets[COUNT, 0.0])) < MIN_KEPT:
+        raise ValueError(
+            f"the paper's rule keeps {n_kept} of {len(setting.pairs)} pairs, and {MIN_KEPT} are "
+            "needed to train on: raise aggregation.n_pairs"
+        )
     sets = {key: kept for key, kept in sets.items() if len(kept) >= MIN_KEPT}
     right = {key: _gold_accuracy(kept, data) for key, kept in sets.items()}
     frames = []

@@ -17,6 +17,7 @@ LABELS = {
 STANDARD, SMALL = "standard", "small"
 SIZES = (STANDARD, SMALL)
 UNBIASED = "none"
+STRONG = "strong"  # the proxy of noiseless labels, on real text gold's own
 FROM_PAIRS, FROM_PROXY = ("sft", "dpo"), ("pro", "ppo", "best_of_n", "reweighting")
 CHOOSING = ("best_of_n", "reweighting")
 

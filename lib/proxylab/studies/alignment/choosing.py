@@ -17,7 +17,6 @@ from proxylab.bias import BiasedReward
 from proxylab.evaluate import best_of_n_curve, best_of_n_kl, best_of_n_kl_bound
 from proxylab.hub_revisions import source_identity
 from proxylab.policies.reweighting import beta_for_kl, kl_from_reference, optimal_weights
-from proxylab.profiles import AlignmentSettings
 from proxylab.rewards.interface import RewardModel
 from proxylab.studies.alignment.arms import STANDARD, UNBIASED, Arm
 from proxylab.studies.alignment.proxies import proxy_named
@@ -33,12 +32,16 @@ def choice_table(arm: Arm, setting: Setting) -> pd.DataFrame:
     Columns: prompt, subset, quadrant, strength (n of best-of-n; the mean KL that the optimum
     spends, in nats), gold and reward (expected, of what is chosen), kl (of this prompt, nats;
     repeated completions counted), kl_bound (best-of-n only: log n - (n - 1) / n).
+    Raises ValueError where the proxy allows none of the profile's mean KLs.
     """
     known = choice_prompts(setting)
     sample = start_completions(setting, arm.size)
     reward = candidate_rewards(arm.proxy, arm.bias, setting, arm.size)
-    chosen = _best_of_n if arm.algorithm == "best_of_n" else _optimum
-    table = chosen(reward, sample.gold, sample.responses, setting.profile.alignment)
+    scale = setting.profile.alignment
+    if arm.algorithm == "best_of_n":
+        table = _best_of_n(reward, sample.gold, sample.responses, scale.best_of)
+    else:
+        table = _optimum(reward, sample.gold, reachable_kls(arm.proxy, reward, scale.kls))
     columns = known[["subset", "quadrant"]]
     return table.merge(columns, left_on="prompt", right_index=True, validate="many_to_one")
 
@@ -119,8 +122,7 @@ def distinct_scores(
     return np.array([[known[i, text] for text in row] for i, row in enumerate(responses)])
 
 
-def _best_of_n(reward, gold, responses, scale: AlignmentSettings) -> pd.DataFrame:
-    sizes = scale.best_of
+def _best_of_n(reward, gold, responses, sizes: Sequence[int]) -> pd.DataFrame:
     columns = {
         "gold": best_of_n_curve(reward, gold, sizes),
         "reward": best_of_n_curve(reward, reward, sizes),
@@ -130,9 +132,22 @@ def _best_of_n(reward, gold, responses, scale: AlignmentSettings) -> pd.DataFram
     return _long(columns, sizes)
 
 
-def _optimum(reward, gold, responses, scale: AlignmentSettings) -> pd.DataFrame:
+def reachable_kls(proxy: str, reward: np.ndarray, kls: Sequence[float]) -> list[float]:
+    """The mean KLs, nats, that choosing by these rewards `(n_prompts, N)` can spend.
+
+    Raises ValueError where it can spend none of them.
+    """
+    largest = _largest_kl(reward)
+    if reachable := [kl for kl in kls if kl < largest]:
+        return reachable
+    raise ValueError(
+        f"proxy {proxy!r}: choosing by it spends less than {largest:.3g} nats, so none of "
+        f"alignment.kls {tuple(kls)}; the more completions it ties, the less there is to spend"
+    )
+
+
+def _optimum(reward, gold, strengths: Sequence[float]) -> pd.DataFrame:
     """Self-normalised importance weights over the N completions, at each mean KL."""
-    strengths = [kl for kl in scale.kls if kl < _largest_kl(reward)]
     columns = {name: [] for name in ("gold", "reward", "kl")}
     for kl in strengths:
         weights = optimal_weights(reward, beta_for_kl(reward, kl))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from proxylab.artifacts import cached_artifact
-from proxylab.bias import BiasedReward, ScoreBias, make_bias
+from proxylab.bias import BiasedReward, ScoreBias, make_bias, named_dose
 from proxylab.bias.scores import REFUSAL_PHRASES, RefusalBias
 from proxylab.hub_revisions import revision_to_load
 from proxylab.names import did_you_mean
@@ -23,7 +23,7 @@ from proxylab.rewards.interface import RewardModel
 from proxylab.rewards.loading import load_proxy
 from proxylab.rewards.saving import save_reward_model
 from proxylab.runs import ShfCas
-from proxylab.studies.alignment.arms import CLEANED, RAW, STANDARD, UNBIASED
+from proxylab.studies.alignment.arms import CLEANED, RAW, STANDARD, STRONG, UNBIASED
 from proxylab.studies.alignment.pair_proxies import pair_proxy, trained_pair_proxy
 from proxylab.studies.alignment.prompts import MIXED
 from proxylab.studies.alignment.setting import Setting
@@ -35,7 +35,7 @@ from proxylab.studies.tasks import WORLD_REFUSALS, task_models
 from proxylab.studies.world_models import drawn_once, trained_proxy
 from proxylab.world.demonstrations import ALL_TOPICS, proxy_preferences
 
-GOLD, TASK_PROXY, STRONG, REFINED = "gold", "task", "strong", "shf_cas:"
+GOLD, TASK_PROXY, REFINED = "gold", "task", "shf_cas:"
 SCALE_STREAM, STRONG_STREAM = 53, 54
 
 
@@ -69,7 +69,7 @@ def proxy_named(name: str, bias: str, setting: Setting) -> RewardModel:
     from, as gold orders them; "task", the biased proxy of the run's task;
     "shf_cas:<selector>", that proxy after one round of feedback; "gold"; else a folder or hub id.
     `bias` is "none" or "<bias>=<dose>", the dose in standard deviations of the proxy's score among
-    completions of one prompt.
+    completions of one prompt (of length_bias: standard deviations a word).
     Raises ValueError for a name, bias or dose that does not exist.
     """
     standardised = _standardised(name, setting)
@@ -93,13 +93,9 @@ def parse_bias(text: str, refusals: tuple[str, ...]) -> ScoreBias | None:
     """
     if text == UNBIASED:
         return None
-    name, _, dose = text.partition("=")
-    try:
-        value = float(dose)
-    except ValueError:
-        raise ValueError(f"bias {text!r} is not of the form length_bias=0.2") from None
+    name, dose = named_dose(text)
     options = {"phrases": refusals} if name == RefusalBias.name else {}
-    bias = make_bias(name, value, **options)
+    bias = make_bias(name, dose, **options)
     if not isinstance(bias, ScoreBias):
         raise ValueError(f"{name} is a bias of data, not of scores: train a proxy on biased pairs")
     return bias

@@ -26,6 +26,7 @@ from proxylab.bias import (
     SycophancyPrefix,
     bias_named,
     make_bias,
+    named_dose,
 )
 from proxylab.profiles import Profile
 from proxylab.rewards.classifier import SequenceClassifierReward
@@ -97,12 +98,7 @@ def parse_dosed(text: str) -> Dosed:
     """
     if text == UNBIASED:
         return Dosed(UNBIASED, 0.0)
-    name, _, dose = text.partition("=")
-    bias_named(name)
-    try:
-        return Dosed(name, float(dose))
-    except ValueError:
-        raise ValueError(f"bias {text!r} is not of the form length_bias=0.2") from None
+    return Dosed(*named_dose(text))
 
 
 def with_score_bias(plain: Plain, dosed: Dosed, *, in_world: bool) -> RewardModel:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from proxylab.preferences.facts import unit_hash
 from proxylab.profiles import Profile
 from proxylab.studies.tasks.interface import POOL, PROMPT_COLUMNS, Sampling, TaskModels
-from proxylab.studies.text_models import unit_hash
 from proxylab.studies.world_models import clean_pairs, drawn_once, trained_proxy, world_models
 from proxylab.world import GoldReward, World, build_world, lexicon, misinformed
 from proxylab.world.demonstrations import ALL_TOPICS, draw_prompts, proxy_preferences
@@ -63,7 +63,10 @@ class WorldTask(TaskModels):
         return WORLD_TASKS[self.name]
 
     def draw(self, split: str, n: int, seed: int) -> pd.DataFrame:
-        """Different prompts of the world in the order drawn, none of the pool held out."""
+        """Different prompts of the world in the order drawn, none of the pool held out.
+
+        Held out from the pool alone: training may have asked the same (`studies.prompts_seen`).
+        """
         rng = np.random.default_rng([seed, 40 if split == POOL else 41])
         prompts = prompts_of_split(self.world, self.task, split, n, rng, repeats=False)
         rows = [(prompt.text, prompt.topic, prompt.quadrant) for prompt in prompts]
