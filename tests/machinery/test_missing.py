@@ -100,4 +100,5 @@ def test_the_shipped_profiles_plan_text_where_the_pages_look_for_it():
         return str(MissingResults(notebook, profile="cpu", where={"data": "hh-rlhf", **where}))
 
     assert "make site PROFILE=cpu DATA=folder" in said("shf_cas", task="harmless")
-    assert "that of `gpu` has" in said("align", task="mixed", algorithm="sft")
+    assert "make site PROFILE=cpu DATA=folder" in said("align", task="mixed", algorithm="sft")
+    assert "that of `gpu` has" in said("align", task="mixed", algorithm="best_of_n")
