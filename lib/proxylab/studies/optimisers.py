@@ -6,6 +6,7 @@ reweighted samples all aim at that optimum; best-of-n and PRO aim elsewhere and 
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import product
 
@@ -46,27 +47,39 @@ class FiniteMonitor:
         """Whether to measure after this step."""
         return step % self.every == 0 or step == n_steps
 
-    def measure(self, policy: Policy, reference: LanguageModelPolicy, step: int) -> pd.DataFrame:
+    def measure(
+        self,
+        policy: Policy,
+        reference: LanguageModelPolicy,
+        step: int,
+        *,
+        arithmetic: Callable[[], AbstractContextManager] = nullcontext,
+    ) -> pd.DataFrame:
         """One row: step, kl_to_optimum (nats, mean over prompts), outside (mass on no candidate).
 
         A policy that can only be sampled is measured by the frequencies of its answers.
+        Arguments: `arithmetic` makes the context in which the policy is read.
         """
+        with arithmetic():
+            probabilities = self._probabilities(policy, step)
         problem = self.problem
-        if isinstance(policy, LanguageModelPolicy):
-            probabilities = problem.probabilities(policy)
-        else:
-            answers = policy.sample(
-                problem.prompts,
-                n_samples=N_DRAWS,
-                max_new_tokens=problem.max_new_tokens,
-                seed=100 * self.seed + step,
-            )
-            probabilities = problem.frequencies(answers)
         distance = problem.kl_to_optimum(
             probabilities, self.beta, among_candidates=self.among_candidates
         )
         outside = problem.outside(probabilities).mean()
         return pd.DataFrame([{"step": step, "kl_to_optimum": distance.mean(), "outside": outside}])
+
+    def _probabilities(self, policy: Policy, step: int) -> np.ndarray:
+        problem = self.problem
+        if isinstance(policy, LanguageModelPolicy):
+            return problem.probabilities(policy)
+        answers = policy.sample(
+            problem.prompts,
+            n_samples=N_DRAWS,
+            max_new_tokens=problem.max_new_tokens,
+            seed=100 * self.seed + step,
+        )
+        return problem.frequencies(answers)
 
 
 def convergence_table(
