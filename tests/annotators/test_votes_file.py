@@ -73,7 +73,7 @@ def test_csv_lines_are_those_an_editor_shows_and_short_rows_are_no_missing_votes
     votes, report = read_votes(tmp_path / "v.csv")
     assert votes["annotator"].tolist() == ["ann\nlee", "dan"]
     assert [problem.line for problem in report.problems] == [4, 5]
-    assert "not as many fields" in report.problems[0].reason
+    assert "has 2 fields, and the header 3" in report.problems[0].reason
 
 
 def test_files_that_cannot_be_used_at_all_are_errors(tmp_path):

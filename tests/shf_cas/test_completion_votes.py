@@ -80,8 +80,8 @@ def test_csv_rows_with_too_many_or_too_few_fields_are_counted(tmp_path):
     path.write_text("prompt,first,second,choice\np,a,b,first\np,a, or not,b,first\np,a\n")
     _, report = read_completion_votes(path)
     assert [(problem.line, problem.reason) for problem in report.problems] == [
-        (3, "the row has not as many fields as the header"),
-        (4, "the row has not as many fields as the header"),
+        (3, "the row has 5 fields, and the header 4"),
+        (4, "the row has 2 fields, and the header 4"),
     ]
 
 

@@ -78,34 +78,45 @@ def read_votes_rows(
         return read_json_lines(path, parse)
     if suffixes[-1:] != [".csv"]:
         raise PreferenceError(f"{path}: a votes file ends in .jsonl or .csv (or either with .gz)")
+    header, numbered = read_csv(path)
+    for column in required:
+        if column not in header:
+            raise PreferenceError(f"{path}: {missing_name('column', column, header)}")
+    rows, report = collect_rows(
+        numbered, lambda fields: parse(csv_row(header, fields)), file=str(path)
+    )
+    return require_rows(rows, path, report), report
+
+
+def read_csv(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The header of a CSV file, and its rows as numbered fields; blank lines are no rows.
+
+    Raises PreferenceError, as the rows do, for what is not UTF-8 or no CSV.
+    """
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    present = reader.fieldnames or ()
-    for column in required:
-        if column not in present:
-            raise PreferenceError(f"{path}: {missing_name('column', column, present)}")
-    numbered = _csv_rows(reader, path)
-    rows, report = collect_rows(numbered, lambda row: parse(_whole(row)), file=str(path))
-    return require_rows(rows, path, report), report
+    numbered = _csv_rows(csv.reader(io.StringIO(text, newline="")), path)
+    _, header = next(numbered, (0, []))
+    return header, numbered
 
 
-def _csv_rows(reader: csv.DictReader, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_rows(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
     # A quoted field may span lines, so the reader's own line count is what an editor shows.
     try:
-        for row in reader:
-            yield reader.line_num - 1, row
+        for fields in reader:
+            if fields:
+                yield reader.line_num - 1, fields
     except csv.Error as error:
         raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
 
 
-def _whole(row: dict[str, Any]) -> dict[str, Any]:
-    # DictReader files surplus fields under None and fills short rows with None.
-    if None in row or None in row.values():
-        raise ValueError("the row has not as many fields as the header")
-    return row
+def csv_row(header: list[str], fields: list[str]) -> dict[str, str]:
+    """A row by column; ValueError where it is not as long as the header."""
+    if len(fields) != len(header):  # as a decimal comma makes it
+        raise ValueError(f"the row has {len(fields)} fields, and the header {len(header)}")
+    return dict(zip(header, fields, strict=True))
 
 
 def collect_rows(

@@ -7,8 +7,6 @@ CC BY 4.0), 350 pairs with an objective label and the published scores of five r
 """
 
 import contextlib
-import csv
-import io
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,8 +19,10 @@ import pandas as pd
 from proxylab.names import missing_name
 from proxylab.preferences.lines import (
     collect_rows,
+    csv_row,
     json_object,
     read_bytes,
+    read_csv,
     require_rows,
     text_field,
 )
@@ -80,10 +80,7 @@ def row_of(raw: Raw) -> Mapping[str, Any]:
         return json_object(raw)
     if isinstance(raw, Mapping):
         return raw
-    header, fields = raw
-    if len(fields) != len(header):  # as a decimal comma makes it
-        raise ValueError(f"the row has {len(fields)} fields, and the header {len(header)}")
-    return dict(zip(header, fields, strict=True))
+    return csv_row(*raw)
 
 
 def has_columns(row: Mapping[str, Any], columns: Iterable[str]) -> None:
@@ -112,18 +109,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Fields]]:
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PreferenceError(f"{path}: not UTF-8 at byte {error.start}") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        header = next(reader, [])
-        for fields in reader:
-            if fields:  # else a blank line
-                yield reader.line_num - 1, (header, fields)  # a quoted field may span lines
-    except csv.Error as error:
-        raise PreferenceError(f"{path}:{reader.line_num}: not CSV: {error}") from error
+    header, rows = read_csv(path)
+    return ((number, (header, fields)) for number, fields in rows)
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
