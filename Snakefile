@@ -10,7 +10,6 @@ or the code that it can reach changes, comments and docstrings aside; what it sh
 (models, data) is cached and made once.
 """
 
-import hashlib
 import json
 import os
 import shlex
@@ -21,12 +20,13 @@ sys.path[:0] = [str(Path(workflow.basedir) / folder) for folder in ("lib", "scri
 
 from code_reached import code_reached
 from page_reads import read_by
-from proxylab.artifacts import code_fingerprint, files_fingerprint
+from proxylab.artifacts import code_fingerprint, files_fingerprint, folder_stamp
 from proxylab.cost.resources import job_resources
 from proxylab.kernels.client import can_serve, start_server
 from proxylab.parameters import check_parameters, model_for
 from proxylab.profiles import load_profile
 from proxylab.results import run_folder
+from proxylab.results.missing import reads_folder
 from proxylab.studies.data import has_data_folder, real_data_folder
 from sources import ROOT
 
@@ -179,13 +179,8 @@ def as_argument(value):
 
 def data_stamp(notebook, values):
     """A value that changes with the folder of real data, for the runs that read it."""
-    of_world = {values.get("data", "world"), values.get("votes", "world")} == {"world"}
-    reads_files = notebook in ("measure_agreement", "measure_scores")
-    if not has_data_folder() or (of_world and not reads_files):
-        return ""
-    files = sorted(path for path in real_data_folder().rglob("*") if path.is_file())
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+    reads = has_data_folder() and reads_folder(notebook, values)
+    return folder_stamp(real_data_folder()) if reads else ""
 
 
 def provided(name):
